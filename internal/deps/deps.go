@@ -1,0 +1,26 @@
+package deps
+
+import (
+	_ "github.com/kubernetes-sigs/kro/pkg/graph"
+	_ "github.com/kubernetes-sigs/kro/pkg/runtime"
+	_ "github.com/kubernetes-sigs/kro/api/v1alpha1"
+	_ "github.com/kubernetes-sigs/kro/pkg/simpleschema"
+	_ "sigs.k8s.io/controller-runtime"
+	_ "sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+	_ "github.com/open-policy-agent/opa/v1/rego"
+	_ "github.com/open-policy-agent/opa/v1/ast"
+	_ "github.com/open-policy-agent/cert-controller/pkg/rotator"
+	_ "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	_ "github.com/google/cel-go/cel"
+	_ "k8s.io/apiserver/pkg/cel/environment"
+	_ "k8s.io/apiserver/pkg/admission/plugin/cel"
+	_ "k8s.io/apiserver/pkg/admission/plugin/policy/validating"
+	_ "k8s.io/apiserver/pkg/admission/plugin/webhook/matchconditions"
+	_ "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	_ "k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
+	_ "gomodules.xyz/jsonpatch/v2"
+	_ "github.com/prometheus/client_golang/prometheus"
+	_ "github.com/spf13/cobra"
+	_ "sigs.k8s.io/yaml"
+	_ "go.yaml.in/yaml/v3"
+)

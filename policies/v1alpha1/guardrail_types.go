@@ -1,0 +1,421 @@
+package v1alpha1
+
+import (
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Guardrail is a policy, in CEL or in Rego, on kro instances and on what they expand into.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Cluster,shortName=gr,categories=kroguard
+// +kubebuilder:printcolumn:name="Action",type=string,JSONPath=`.spec.validationActions`
+// +kubebuilder:printcolumn:name="Engine",type=string,JSONPath=`.status.engine`
+// +kubebuilder:printcolumn:name="Evaluates",type=string,JSONPath=`.spec.evaluate`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Violations",type=integer,JSONPath=`.status.violations`
+// +kubebuilder:printcolumn:name="Severity",type=string,JSONPath=`.spec.severity`,priority=1
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`,priority=1
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type Guardrail struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// +required
+	Spec GuardrailSpec `json:"spec"`
+	// +optional
+	Status GuardrailStatus `json:"status,omitempty"`
+}
+
+// ValidationAction says what a violation does.
+//
+// +kubebuilder:validation:Enum=Deny;Warn;Audit
+type ValidationAction string
+
+const (
+	// ActionDeny refuses the request.
+	ActionDeny ValidationAction = "Deny"
+	// ActionWarn admits the request with an admission warning.
+	ActionWarn ValidationAction = "Warn"
+	// ActionAudit admits the request and writes an audit annotation; the periodic audit reports it.
+	ActionAudit ValidationAction = "Audit"
+)
+
+// FailurePolicy says how a guardrail counts that can't be evaluated.
+//
+// +kubebuilder:validation:Enum=Fail;Ignore
+type FailurePolicy string
+
+const (
+	// FailurePolicyFail counts an error as a violation.
+	FailurePolicyFail FailurePolicy = "Fail"
+	// FailurePolicyIgnore counts an error as no violation; the error is logged and counted.
+	FailurePolicyIgnore FailurePolicy = "Ignore"
+)
+
+// Severity orders guardrails for people.
+//
+// +kubebuilder:validation:Enum=Low;Medium;High;Critical
+type Severity string
+
+// The severities.
+const (
+	SeverityLow      Severity = "Low"
+	SeverityMedium   Severity = "Medium"
+	SeverityHigh     Severity = "High"
+	SeverityCritical Severity = "Critical"
+)
+
+// Evaluate says what "object" is when a guardrail runs.
+//
+// +kubebuilder:validation:Enum=Instance;Resources
+type Evaluate string
+
+const (
+	// EvaluateInstance runs the guardrail once, object being the instance.
+	EvaluateInstance Evaluate = "Instance"
+	// EvaluateResources runs the guardrail for each rendered resource, object being that resource.
+	EvaluateResources Evaluate = "Resources"
+)
+
+// Operation is an admission operation. Deleting is never judged: kroguard must not keep anything from being removed.
+//
+// +kubebuilder:validation:Enum=CREATE;UPDATE;"*"
+type Operation string
+
+// The operations.
+const (
+	OperationCreate Operation = "CREATE"
+	OperationUpdate Operation = "UPDATE"
+	OperationAll    Operation = "*"
+)
+
+// GuardrailSpec is the policy: what it applies to, what it says, and what follows from a violation.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.cel) != has(self.rego)",message="give exactly one of cel, rego"
+// +kubebuilder:validation:XValidation:rule="!has(self.resources) || (has(self.evaluate) && self.evaluate == 'Resources')",message="resources filters rendered resources: it needs evaluate: Resources",fieldPath=".resources"
+// +kubebuilder:validation:XValidation:rule="!(self.validationActions.exists(a, a == 'Deny') && self.validationActions.exists(a, a == 'Warn'))",message="Deny and Warn exclude each other: what is refused needs no warning",fieldPath=".validationActions"
+type GuardrailSpec struct {
+	// title is a short name for people; the object's name where it is empty.
+	// +kubebuilder:validation:MaxLength=128
+	// +optional
+	Title string `json:"title,omitempty"`
+
+	// description says what the guardrail protects and why.
+	// +kubebuilder:validation:MaxLength=4096
+	// +optional
+	Description string `json:"description,omitempty"`
+
+	// severity orders guardrails for people. It changes no decision.
+	// +kubebuilder:default=Medium
+	// +optional
+	Severity Severity `json:"severity,omitempty"`
+
+	// remediation tells the developer what to do about a violation. It is part of the message.
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	Remediation string `json:"remediation,omitempty"`
+
+	// docsURL is a page about the guardrail. It is part of the message.
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:Pattern=`^https?://[^\s]+$`
+	// +optional
+	DocsURL string `json:"docsURL,omitempty"`
+
+	// validationActions says what a violation does: Deny, Warn, Audit. Deny and Warn exclude each other.
+	// +listType=set
+	// +kubebuilder:default={Deny}
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=2
+	// +optional
+	ValidationActions []ValidationAction `json:"validationActions,omitempty"`
+
+	// failurePolicy says how the guardrail counts when it can't be evaluated: it does not compile, its evaluation
+	// fails, or it runs over its cost or time limit. Fail counts as a violation.
+	// +kubebuilder:default=Fail
+	// +optional
+	FailurePolicy FailurePolicy `json:"failurePolicy,omitempty"`
+
+	// match says which instances the guardrail applies to. Empty: all.
+	// +optional
+	Match GuardrailMatch `json:"match,omitempty"`
+
+	// matchConditions are CEL conditions that must all hold for the guardrail to apply. If any is false, it is skipped,
+	// as in Kubernetes; an error counts by failurePolicy only when none is false.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=64
+	// +optional
+	MatchConditions []MatchCondition `json:"matchConditions,omitempty"`
+
+	// evaluate says what object is: the instance, or each rendered resource in turn.
+	// +kubebuilder:default=Instance
+	// +optional
+	Evaluate Evaluate `json:"evaluate,omitempty"`
+
+	// resources filters the rendered resources when evaluate is Resources. Empty: all.
+	// +optional
+	Resources *ResourceFilter `json:"resources,omitempty"`
+
+	// params is free JSON, seen by CEL as params and by Rego as input.parameters.
+	// +kubebuilder:pruning:PreserveUnknownFields
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=object
+	// +optional
+	Params *apiextensionsv1.JSON `json:"params,omitempty"`
+
+	// cel is a policy in the Common Expression Language, as Kubernetes runs it.
+	// +optional
+	CEL *CELPolicy `json:"cel,omitempty"`
+
+	// rego is a policy in Rego, as Open Policy Agent runs it.
+	// +optional
+	Rego *RegoPolicy `json:"rego,omitempty"`
+}
+
+// GuardrailMatch selects instances. What is given must hold together; what is empty holds.
+type GuardrailMatch struct {
+	InstanceMatch `json:",inline"`
+
+	// namespaceSelector selects namespaces by label. A cluster-scoped instance matches only an empty selector.
+	// +optional
+	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty"`
+
+	// objectSelector selects instances by label. It holds where the object or the old object matches.
+	// +optional
+	ObjectSelector *metav1.LabelSelector `json:"objectSelector,omitempty"`
+
+	// operations are CREATE, UPDATE, or "*". Empty: all.
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=2
+	// +optional
+	Operations []Operation `json:"operations,omitempty"`
+
+	// excludes takes instances out again: one that matches any entry is not judged.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	// +optional
+	Excludes []InstanceMatch `json:"excludes,omitempty"`
+}
+
+// InstanceMatch selects instances by where they come from. What is given must hold together; what is empty holds.
+type InstanceMatch struct {
+	// offerings are names of RGDs, or globs.
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	// +optional
+	Offerings []string `json:"offerings,omitempty"`
+
+	// projects are names of Projects, or globs. An instance of no project matches only an empty list.
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	// +optional
+	Projects []string `json:"projects,omitempty"`
+
+	// namespaces are names of namespaces, or globs. A cluster-scoped instance matches only an empty list.
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	// +optional
+	Namespaces []string `json:"namespaces,omitempty"`
+
+	// names are names of instances, or globs.
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	// +optional
+	Names []string `json:"names,omitempty"`
+}
+
+// MatchCondition is a named CEL expression that yields a bool.
+type MatchCondition struct {
+	// name identifies the condition.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +required
+	Name string `json:"name"`
+
+	// expression yields a bool.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=10240
+	// +required
+	Expression string `json:"expression"`
+}
+
+// ResourceFilter selects rendered resources by group and kind.
+type ResourceFilter struct {
+	// apiGroups are API groups; "" is the core group. Empty: all.
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	// +optional
+	APIGroups []string `json:"apiGroups,omitempty"`
+
+	// kinds are kinds: Deployment. Empty: all.
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	// +optional
+	Kinds []string `json:"kinds,omitempty"`
+}
+
+// CELPolicy is a policy in CEL.
+type CELPolicy struct {
+	// variables are named expressions, seen by later ones and by validations as variables.<name>.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=64
+	// +optional
+	Variables []CELVariable `json:"variables,omitempty"`
+
+	// validations are all evaluated; each that yields false is a violation.
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	// +required
+	Validations []CELValidation `json:"validations"`
+}
+
+// CELVariable is a named CEL expression.
+type CELVariable struct {
+	// name is a CEL identifier.
+	// +kubebuilder:validation:Pattern=`^[A-Za-z_][A-Za-z0-9_]*$`
+	// +kubebuilder:validation:MaxLength=63
+	// +required
+	Name string `json:"name"`
+
+	// expression yields any value.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=10240
+	// +required
+	Expression string `json:"expression"`
+}
+
+// CELValidation is one check.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.message) || has(self.messageExpression) || !self.expression.contains('\\n')",message="an expression of several lines needs a message or a messageExpression",fieldPath=".expression"
+type CELValidation struct {
+	// expression yields a bool; false is a violation.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=10240
+	// +required
+	Expression string `json:"expression"`
+
+	// message is what the developer reads. It is one line.
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:Pattern=`^[^\r\n]*$`
+	// +optional
+	Message string `json:"message,omitempty"`
+
+	// messageExpression yields the message; where it fails, message is used.
+	// +kubebuilder:validation:MaxLength=10240
+	// +optional
+	MessageExpression string `json:"messageExpression,omitempty"`
+
+	// reason is a machine-readable reason, for details.causes.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=63
+	// +optional
+	Reason metav1.StatusReason `json:"reason,omitempty"`
+
+	// fieldPath names the field that is at fault: .spec.replicas
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:Pattern=`^\.`
+	// +optional
+	FieldPath string `json:"fieldPath,omitempty"`
+}
+
+// RegoVersion is the version of the Rego language.
+//
+// +kubebuilder:validation:Enum=v0;v1
+type RegoVersion string
+
+// The versions of Rego.
+const (
+	RegoV0 RegoVersion = "v0"
+	RegoV1 RegoVersion = "v1"
+)
+
+// RegoPolicy is a policy in Rego. The first module's package is the entry: its rules deny, warn and violation are the
+// findings. Further modules are libraries.
+type RegoPolicy struct {
+	// version is the version of the language.
+	// +kubebuilder:default=v1
+	// +optional
+	Version RegoVersion `json:"version,omitempty"`
+
+	// modules are the policy's files; the first is the entry.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	// +required
+	Modules []RegoModule `json:"modules"`
+}
+
+// RegoModule is one file of a Rego policy.
+type RegoModule struct {
+	// name is the file's name, as errors show it: main.rego
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +required
+	Name string `json:"name"`
+
+	// source is the file's text.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=262144
+	// +required
+	Source string `json:"source"`
+}
+
+// GuardrailStatus is what kroguard observed of a guardrail.
+type GuardrailStatus struct {
+	// observedGeneration is the generation that the rest of the status is about.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// engine is CEL or Rego.
+	// +optional
+	Engine string `json:"engine,omitempty"`
+
+	// violations is how many running instances violate the guardrail, as the last audit found. Absent before the first.
+	// +optional
+	Violations *int32 `json:"violations,omitempty"`
+
+	// typeChecking lists what the type checker warns of.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	// +optional
+	TypeChecking []ExpressionWarning `json:"typeChecking,omitempty"`
+
+	// conditions: Ready.
+	// +listType=map
+	// +listMapKey=type
+	// +optional
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// ExpressionWarning is a finding of the type checker.
+type ExpressionWarning struct {
+	// fieldRef is the path of the expression: spec.cel.validations[0].expression
+	// +required
+	FieldRef string `json:"fieldRef"`
+	// warning says what may be wrong.
+	// +required
+	Warning string `json:"warning"`
+}
+
+// GuardrailList is a list of Guardrails.
+//
+// +kubebuilder:object:root=true
+type GuardrailList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []Guardrail `json:"items"`
+}
