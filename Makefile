@@ -1,0 +1,196 @@
+# Needs Go, make and git. Everything else (linters, generators, a Kubernetes control plane with kro) is built from pinned Go
+# modules into .cache on first use. `make` alone lists the targets.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+# Two of anything here share caches and processors; the go command is parallel by itself.
+.NOTPARALLEL:
+
+# Versions of tools. They are installed into folders that carry the version, so that a change here takes effect at once.
+CONTROLLER_GEN_VERSION := v0.23.0
+GOLANGCI_LINT_VERSION := v2.15.0
+GOVULNCHECK_VERSION := v1.9.0
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+IMAGE ?= kroguard:$(VERSION)
+# How long each fuzz target runs.
+FUZZTIME ?= 5s
+# The race detector needs a C compiler. RACE= switches it off and saves a second build of all dependencies.
+RACE ?= $(if $(shell command -v $(shell go env CC)),-race)
+# What `go test` is told on the control plane: ARGS='-run TestName -v'.
+ARGS ?=
+
+TOOLS := $(CURDIR)/.cache/tools
+CONTROLLER_GEN := $(TOOLS)/controller-gen-$(CONTROLLER_GEN_VERSION)/controller-gen
+GOLANGCI_LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
+GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
+SUMMARY := $(TOOLS)/summary
+
+RESULTS := $(CURDIR)/.cache/results
+TEST := $(SUMMARY) test -results $(RESULTS) -name
+STEP := $(SUMMARY) step -results $(RESULTS) -name
+
+# The product and the modules that test it. The latter are their own, so that a control plane stays out of the product's go.mod.
+MODULES := $(patsubst %/,%,$(dir $(wildcard go.mod test/*/go.mod)))
+KUSTOMIZATIONS := $(sort $(patsubst %/,%,$(dir $(wildcard config/*/kustomization.yaml config/*/*/kustomization.yaml))))
+# What `make generate` writes and git must have.
+GENERATED := config/crd/bases config/rbac/role.yaml ':(glob)**/zz_generated.*'
+
+##@ General
+
+.PHONY: help
+help: ## Show this help.
+	@awk 'BEGIN {FS = ":.*##"} \
+		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z0-9-]+:.*##/ {printf "  %-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/kroguard.
+	go build -ldflags "-X main.version=$(VERSION)" -o bin/kroguard ./cmd/kroguard
+
+.PHONY: demo
+demo: controlplane ## Show kroguard at work on a real control plane; KEEP=1 leaves it running.
+	go -C test/e2e run ./cmd/demo
+
+.PHONY: image
+image: ## Build the container image with docker.
+	docker build --build-arg VERSION=$(VERSION) --tag $(IMAGE) .
+
+.PHONY: clean
+clean: ## Delete what was built, but for the tools and control planes in .cache.
+	rm -rf bin $(RESULTS)
+
+##@ Development
+
+# controller-gen reads RBAC markers of a package and silently ignores those in the comment of a type.
+.PHONY: verify-markers
+verify-markers:
+	@find internal webhook -name '*.go' -print0 | sort -z | xargs -0 awk ' \
+		/^\/\/ \+kubebuilder:rbac/ {marker = FILENAME ":" FNR; next} \
+		/^\/\// {next} \
+		/^type / && marker {print marker ": an RBAC marker needs an empty line after it, or the type swallows it"; bad = 1} \
+		{marker = ""} \
+		END {exit bad}'
+
+.PHONY: generate
+generate: verify-markers $(CONTROLLER_GEN) ## Regenerate deep copies, CRDs and RBAC.
+	$(CONTROLLER_GEN) object paths=./policies/v1alpha1
+	$(CONTROLLER_GEN) crd paths=./policies/v1alpha1 output:crd:dir=config/crd/bases
+	$(CONTROLLER_GEN) rbac:roleName=kroguard $(foreach dir,$(wildcard internal webhook),paths=./$(dir)/...) output:rbac:dir=config/rbac
+
+.PHONY: fmt
+fmt: $(GOLANGCI_LINT) ## Format Go code and sort its imports.
+	$(GOLANGCI_LINT) fmt $(MODULES)
+
+##@ Tests
+
+.PHONY: test
+test: reset test-parts report ## Run all tests, those on a real control plane included.
+
+.PHONY: test-parts
+test-parts: $(SUMMARY)
+	@$(STEP) "build the control plane" -- $(MAKE) controlplane || true
+	@$(MAKE) test-unit || true
+	@$(MAKE) test-controlplane || true
+	@$(MAKE) test-e2e || true
+
+.PHONY: test-unit
+test-unit: $(SUMMARY) ## Run the tests that need no control plane.
+	@$(TEST) "unit tests" -- go test -json $(RACE) ./...
+
+.PHONY: test-controlplane
+test-controlplane: $(SUMMARY)
+	@$(TEST) "control plane" -real -- go -C test/controlplane test -json -timeout 20m $(ARGS) ./...
+
+.PHONY: test-e2e
+test-e2e: $(SUMMARY) ## Run the tests on a real kube-apiserver, etcd and kro; ARGS='-run TestName' narrows them.
+	@$(TEST) "end to end" -real -- go -C test/e2e test -json -timeout 30m $(ARGS) ./...
+
+.PHONY: controlplane
+controlplane: ## Build kube-apiserver, etcd, kubectl and kro into .cache (10 minutes the first time).
+	@go -C test/controlplane run ./cmd/controlplane build
+
+# A target is a line "func FuzzX(f *testing.F)"; found in the text, since asking go would build every test first.
+.PHONY: fuzz
+fuzz: $(SUMMARY) ## Run each fuzz target for FUZZTIME.
+	@failed=0; \
+	while IFS=: read -r file line; do \
+		target=$${line#func }; target=$${target%%(*}; \
+		$(STEP) "fuzz $$(dirname "$$file") $$target" -- \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")" || failed=1; \
+	done < <(grep -rE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*\(' cmd internal policies webhook | sort); \
+	exit $$failed
+
+.PHONY: bench
+bench: ## Run the benchmarks.
+	go test -run '^$$' -bench . ./...
+
+##@ Checks
+
+.PHONY: verify
+verify: reset verify-parts report ## Run all checks: generated files, format, vet, lint, modules, vulnerabilities, kustomizations.
+
+.PHONY: verify-parts
+verify-parts: $(SUMMARY)
+	@$(STEP) "generated files" -- $(MAKE) verify-generated || true
+	@$(STEP) "gofmt" -- $(MAKE) verify-format || true
+	@for m in $(MODULES); do \
+		$(STEP) "go mod tidy ($$m)" -- go -C $$m mod tidy -diff || true; \
+		$(STEP) "go vet ($$m)" -- go -C $$m vet ./... || true; \
+	done
+	@$(STEP) "build golangci-lint" -- $(MAKE) $(GOLANGCI_LINT) || true
+	@for m in $(MODULES); do \
+		(cd $$m && $(STEP) "golangci-lint ($$m)" -- $(GOLANGCI_LINT) run --config $(CURDIR)/.golangci.yml ./...) || true; \
+	done
+	@$(STEP) "govulncheck" -- .ci/govulncheck $(GOVULNCHECK) $(GOVULNCHECK_VERSION) || true
+	@$(STEP) "kustomizations" -- $(MAKE) verify-kustomize || true
+
+.PHONY: verify-generated
+verify-generated: generate ## Check that git has what `make generate` writes.
+	@git diff --exit-code -- $(GENERATED)
+	@untracked=$$(git ls-files --others --exclude-standard -- $(GENERATED)); \
+	if [[ -n $$untracked ]]; then printf 'generated, but not in git:\n%s\n' "$$untracked"; exit 1; fi
+
+.PHONY: verify-format
+verify-format:
+	@unformatted=$$(git ls-files --cached --others --exclude-standard -- '*.go' | xargs gofmt -l); \
+	if [[ -n $$unformatted ]]; then printf 'not formatted (make fmt):\n%s\n' "$$unformatted"; exit 1; fi
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) ## Run golangci-lint on all modules.
+	@for m in $(MODULES); do (cd $$m && $(GOLANGCI_LINT) run --config $(CURDIR)/.golangci.yml ./...); done
+
+.PHONY: verify-kustomize
+verify-kustomize: controlplane ## Check that kubectl builds each kustomization.
+	@for dir in $(KUSTOMIZATIONS); do echo "$$dir"; .cache/controlplane/kubectl-* kustomize $$dir > /dev/null; done
+
+.PHONY: ci-parts
+ci-parts: reset verify-parts test-parts $(SUMMARY)
+	@$(MAKE) fuzz || true
+
+# Each part leaves its result in a file; report adds them up and fails if one of them failed.
+.PHONY: reset
+reset:
+	@rm -rf $(RESULTS)
+
+.PHONY: report
+report: $(SUMMARY)
+	@$(SUMMARY) report -results $(RESULTS)
+
+# $(call install,module path,version) installs a command beside its version.
+define install
+	@echo "building $(@F) $(2) ..."
+	@GOBIN=$(@D) GOFLAGS= go install $(1)@$(2)
+endef
+
+$(CONTROLLER_GEN):
+	$(call install,sigs.k8s.io/controller-tools/cmd/controller-gen,$(CONTROLLER_GEN_VERSION))
+
+$(GOLANGCI_LINT):
+	$(call install,github.com/golangci/golangci-lint/v2/cmd/golangci-lint,$(GOLANGCI_LINT_VERSION))
+
+.PHONY: $(SUMMARY)
+$(SUMMARY):
+	@go build -o $@ ./test/summary
