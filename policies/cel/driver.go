@@ -1,0 +1,86 @@
+// Package cel compiles guardrails in the Common Expression Language and evaluates them as Kubernetes evaluates a
+// ValidatingAdmissionPolicy: the same functions and types, the same variables, the same limits, the same rules for
+// messages. A policy written for Kubernetes means the same here.
+//
+// It is built on Kubernetes' own environment (k8s.io/apiserver/pkg/cel/environment) but not on its evaluator
+// (k8s.io/apiserver/pkg/admission/plugin/cel), whose variables are fixed: guardrails also see project, offering and
+// instance. Where the two differ, it is to be no less strict:
+//
+//   - a messageExpression runs only for a validation that failed, and sees the variables that validations have computed
+//     already, where Kubernetes runs all of them and computes variables again; so less is charged to the budget;
+//   - a variable that refers to itself, as dyn(variables).x can, is an error, where Kubernetes recurses without end;
+//   - matchConditions see the namespaceObject, which is always null to them in Kubernetes.
+package cel
+
+import (
+	"context"
+
+	"github.com/kroguard/kroguard/policies"
+	"github.com/kroguard/kroguard/policies/v1alpha1"
+)
+
+// Engine is the name of the language.
+const Engine = "CEL"
+
+// Driver compiles guardrails in CEL, and the matchConditions of all guardrails. It is immutable and safe for concurrent use.
+type Driver struct {
+	environments *environments
+}
+
+var (
+	_ policies.Driver            = (*Driver)(nil)
+	_ policies.ConditionCompiler = (*Driver)(nil)
+)
+
+// New builds a Driver. It fails only where Kubernetes' CEL libraries do not fit together.
+func New() (*Driver, error) {
+	environments, err := newEnvironments()
+	if err != nil {
+		return nil, err
+	}
+	return &Driver{environments: environments}, nil
+}
+
+// Engine is the name of the language.
+func (d *Driver) Engine() string { return Engine }
+
+// Handles reports whether the guardrail is written in CEL.
+func (d *Driver) Handles(guardrail *v1alpha1.Guardrail) bool { return guardrail.Spec.CEL != nil }
+
+// Compile compiles variables, validations and messageExpressions, and reports what is wrong with any of them at once. There
+// are no warnings: the instance has no type that expressions could be checked against.
+func (d *Driver) Compile(
+	_ context.Context, guardrail *v1alpha1.Guardrail,
+) (policies.Program, []v1alpha1.ExpressionWarning, error) {
+	policy := guardrail.Spec.CEL
+	scope, err := d.environments.scope(len(policy.Variables) > 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	c := compiler{}
+	compiled := &program{
+		params:      c.params(guardrail),
+		variables:   c.variables(scope, policy.Variables),
+		validations: c.validations(scope, policy.Validations),
+	}
+	if len(c.errors) > 0 {
+		return nil, nil, c.errors
+	}
+	return compiled, nil, nil
+}
+
+// CompileConditions compiles spec.matchConditions. They run before the policy, so they do not see its variables.
+func (d *Driver) CompileConditions(_ context.Context, guardrail *v1alpha1.Guardrail) (policies.Conditions, error) {
+	if len(guardrail.Spec.MatchConditions) == 0 {
+		return nil, nil
+	}
+	c := compiler{}
+	compiled := &conditions{
+		params:      c.params(guardrail),
+		expressions: c.conditions(d.environments.conditions, guardrail.Spec.MatchConditions),
+	}
+	if len(c.errors) > 0 {
+		return nil, c.errors
+	}
+	return compiled, nil
+}

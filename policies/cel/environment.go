@@ -1,0 +1,142 @@
+package cel
+
+import (
+	"fmt"
+
+	"github.com/google/cel-go/cel"
+	"k8s.io/apimachinery/pkg/util/version"
+	plugincel "k8s.io/apiserver/pkg/admission/plugin/cel"
+	apiservercel "k8s.io/apiserver/pkg/cel"
+	"k8s.io/apiserver/pkg/cel/environment"
+	"k8s.io/apiserver/pkg/cel/library"
+)
+
+// Names of the variables that Kubernetes does not have.
+const (
+	projectVarName  = "project"
+	offeringVarName = "offering"
+	instanceVarName = "instance"
+)
+
+// variablesTypeName is the name of the type of "variables", as Kubernetes' type checker calls it in its messages.
+const variablesTypeName = "kubernetes.variables"
+
+// environments are what expressions are compiled in. Kubernetes offers two kinds, for expressions about to be stored and for
+// stored ones; guardrails use the latter, since nothing that an older API server must read depends on them.
+type environments struct {
+	// expressions has all variables but "variables", messages neither those nor the authorizer.
+	expressions, messages *environment.EnvSet
+	// conditions is expressions as matchConditions use it.
+	conditions *cel.Env
+	// plain is the scope of all guardrails without variables.
+	plain *scope
+}
+
+// scope is what the expressions of one guardrail are compiled in.
+type scope struct {
+	// variables is the type of "variables". A field is added when its variable is compiled, so that each variable sees those
+	// before it.
+	variables *apiservercel.DeclType
+	// expressions is for variables and validations, messages for messageExpressions.
+	expressions, messages *cel.Env
+}
+
+func newEnvironments() (*environments, error) {
+	base := environment.MustBaseEnvSet(environment.DefaultCompatibilityVersion())
+	request, namespace := plugincel.BuildRequestType(), plugincel.BuildNamespaceType()
+	messages, err := extend(base, []*apiservercel.DeclType{request, namespace},
+		cel.Variable(plugincel.ObjectVarName, cel.DynType),
+		cel.Variable(plugincel.OldObjectVarName, cel.DynType),
+		cel.Variable(plugincel.ParamsVarName, cel.DynType),
+		cel.Variable(plugincel.RequestVarName, request.CelType()),
+		cel.Variable(plugincel.NamespaceVarName, namespace.CelType()),
+		cel.Variable(projectVarName, cel.DynType),
+		cel.Variable(offeringVarName, cel.DynType),
+		cel.Variable(instanceVarName, cel.DynType),
+	)
+	if err != nil {
+		return nil, err
+	}
+	expressions, err := extend(messages, nil,
+		cel.Variable(plugincel.AuthorizerVarName, library.AuthorizerType),
+		cel.Variable(plugincel.RequestResourceAuthorizerVarName, library.ResourceCheckType),
+	)
+	if err != nil {
+		return nil, err
+	}
+	e := &environments{expressions: expressions, messages: messages, conditions: expressions.StoredExpressionsEnv()}
+	if e.plain, err = e.newScope(); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// scope yields the scope of a guardrail. Those without variables share one.
+func (e *environments) scope(hasVariables bool) (*scope, error) {
+	if !hasVariables {
+		return e.plain, nil
+	}
+	return e.newScope()
+}
+
+func (e *environments) newScope() (*scope, error) {
+	s := &scope{variables: apiservercel.NewObjectType(variablesTypeName, map[string]*apiservercel.DeclField{})}
+	types := []*apiservercel.DeclType{s.variables}
+	variables := cel.Variable(plugincel.VariableVarName, s.variables.CelType())
+	expressions, err := extend(e.expressions, types, variables)
+	if err != nil {
+		return nil, err
+	}
+	messages, err := extend(e.messages, types, variables)
+	if err != nil {
+		return nil, err
+	}
+	s.expressions, s.messages = expressions.StoredExpressionsEnv(), messages.StoredExpressionsEnv()
+	return s, nil
+}
+
+// declare makes a variable known to the expressions that are compiled afterwards. A nil type, of a variable that does not
+// compile, is any: what uses the variable is not to blame.
+func (s *scope) declare(name string, celType *cel.Type) {
+	s.variables.Fields[name] = apiservercel.NewDeclField(name, declTypeOf(celType), true, nil, nil)
+}
+
+func extend(
+	base *environment.EnvSet, types []*apiservercel.DeclType, options ...cel.EnvOption,
+) (*environment.EnvSet, error) {
+	extended, err := base.Extend(environment.VersionedOptions{
+		IntroducedVersion: version.MajorMinor(1, 0),
+		EnvOptions:        options,
+		DeclTypes:         types,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("building the CEL environment: %w", err)
+	}
+	return extended, nil
+}
+
+// declTypeOf yields the type of a variable's field. As in Kubernetes, primitives, lists and maps are kept, and whatever else
+// is dyn.
+func declTypeOf(celType *cel.Type) *apiservercel.DeclType {
+	if celType == nil {
+		return apiservercel.DynType
+	}
+	for _, primitive := range []*apiservercel.DeclType{
+		apiservercel.AnyType, apiservercel.BoolType, apiservercel.BytesType, apiservercel.DoubleType,
+		apiservercel.DurationType, apiservercel.IntType, apiservercel.NullType, apiservercel.StringType,
+		apiservercel.TimestampType, apiservercel.UintType,
+	} {
+		if celType == primitive.CelType() {
+			return primitive
+		}
+	}
+	parameters := celType.Parameters()
+	switch {
+	case celType.Kind() == cel.ListKind && len(parameters) == 1:
+		return apiservercel.NewListType(declTypeOf(parameters[0]), -1)
+	case celType.Kind() == cel.MapKind && len(parameters) == 2:
+		return apiservercel.NewMapType(declTypeOf(parameters[0]), declTypeOf(parameters[1]), -1)
+	default:
+		return apiservercel.DynType
+	}
+}

@@ -1,0 +1,180 @@
+package policies
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/kroguard/kroguard/policies/v1alpha1"
+)
+
+// Compiler compiles guardrails and exceptions into Sets. What did not change since the last Set is not compiled again. It is
+// safe for concurrent use.
+type Compiler struct {
+	conditions ConditionCompiler
+	drivers    []Driver
+
+	mu sync.Mutex
+	// compiled holds what the last Set is made of, and nothing else.
+	compiled map[string]*compiledGuardrail
+}
+
+// NewCompiler builds a Compiler. The first driver that handles a guardrail compiles it; conditions compiles the
+// matchConditions of all.
+func NewCompiler(conditions ConditionCompiler, drivers ...Driver) *Compiler {
+	return &Compiler{conditions: conditions, drivers: slices.Clone(drivers)}
+}
+
+// Compile compiles a Set. It never fails as a whole: a guardrail that does not compile is in the Set with its error and
+// counts by its failurePolicy; an exception that does not compile waives nothing. Neither slice is kept, and nil entries
+// are skipped. A guardrail whose compilation ctx cut short is compiled anew for the next Set.
+func (c *Compiler) Compile(
+	ctx context.Context, guardrails []*v1alpha1.Guardrail, exceptions []*v1alpha1.GuardrailException,
+) *Set {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	waivers := compileExceptions(exceptions)
+	next := make(map[string]*compiledGuardrail, len(guardrails))
+	set := &Set{guardrails: make([]setEntry, 0, len(guardrails))}
+	for _, guardrail := range guardrails {
+		if guardrail == nil {
+			continue
+		}
+		key := cacheKey(guardrail)
+		compiled, ok := c.compiled[key]
+		if !ok {
+			compiled = c.compile(ctx, guardrail)
+		}
+		if key != "" && (ok || ctx.Err() == nil) {
+			next[key] = compiled
+		}
+		set.guardrails = append(set.guardrails, setEntry{
+			compiledGuardrail: compiled,
+			exceptions:        exceptionsFor(guardrail.Name, waivers),
+		})
+	}
+	slices.SortStableFunc(set.guardrails, func(a, b setEntry) int { return cmp.Compare(a.info.Name, b.info.Name) })
+	c.compiled = next
+	return set
+}
+
+// CheckGuardrail compiles one guardrail and forgets it, as the admission of a Guardrail needs. The error is a
+// CompileErrors with every place that is wrong.
+func (c *Compiler) CheckGuardrail(
+	ctx context.Context, guardrail *v1alpha1.Guardrail,
+) ([]v1alpha1.ExpressionWarning, error) {
+	compiled := c.compile(ctx, guardrail)
+	return compiled.info.Warnings, compiled.info.Err
+}
+
+// cacheKey identifies a guardrail's text: in a cluster by its generation; offline, where there is none, by a digest. It is
+// empty where the text has no digest, since its params are no JSON: such a guardrail is not cached.
+func cacheKey(guardrail *v1alpha1.Guardrail) string {
+	if guardrail.UID != "" && guardrail.Generation > 0 {
+		return fmt.Sprintf("%s/%d", guardrail.UID, guardrail.Generation)
+	}
+	text, err := json.Marshal(guardrail.Spec)
+	if err != nil {
+		return ""
+	}
+	digest := sha256.Sum256(text)
+	return guardrail.Name + "/" + hex.EncodeToString(digest[:])
+}
+
+// compile compiles one guardrail. All that is wrong with it is collected, in the order of its text.
+func (c *Compiler) compile(ctx context.Context, guardrail *v1alpha1.Guardrail) *compiledGuardrail {
+	compiled := newCompiledGuardrail(guardrail)
+	errs := checkWords(guardrail)
+
+	matching := matchCompiler{}
+	compiled.matcher = matching.guardrail("spec.match", &guardrail.Spec.Match)
+	errs = append(errs, matching.errors...)
+
+	conditions, err := c.compileConditions(ctx, guardrail)
+	if err == nil {
+		compiled.conditions = conditions
+	}
+	errs = append(errs, asCompileErrors("spec.matchConditions", err)...)
+
+	if guardrail.Spec.Evaluate == v1alpha1.EvaluateResources {
+		errs = append(errs, CompileError{Field: "spec.evaluate", Message: "evaluate: Resources is not available in this " +
+			"version: rendered resources are not judged yet, write the guardrail on the instance"})
+	}
+
+	driver := c.driverFor(guardrail)
+	if driver == nil {
+		errs = append(errs, CompileError{Field: "spec", Message: "no engine handles the guardrail: give exactly one of cel, rego"})
+	} else {
+		compiled.info.Engine = driver.Engine()
+		program, warnings, err := compileProgram(ctx, driver, guardrail)
+		compiled.program, compiled.info.Warnings = program, warnings
+		errs = append(errs, asCompileErrors("spec", err)...)
+	}
+
+	if len(errs) > 0 {
+		compiled.info.Err = errs
+	}
+	return compiled
+}
+
+func (c *Compiler) driverFor(guardrail *v1alpha1.Guardrail) Driver {
+	for _, driver := range c.drivers {
+		if driver.Handles(guardrail) {
+			return driver
+		}
+	}
+	return nil
+}
+
+func (c *Compiler) compileConditions(
+	ctx context.Context, guardrail *v1alpha1.Guardrail,
+) (conditions Conditions, err error) {
+	if len(guardrail.Spec.MatchConditions) == 0 {
+		return nil, nil
+	}
+	defer recoverAs(&err, "compiling the matchConditions")
+	return c.conditions.CompileConditions(ctx, guardrail)
+}
+
+func compileProgram(
+	ctx context.Context, driver Driver, guardrail *v1alpha1.Guardrail,
+) (program Program, warnings []v1alpha1.ExpressionWarning, err error) {
+	defer recoverAs(&err, "compiling the policy")
+	program, warnings, err = driver.Compile(ctx, guardrail)
+	if err == nil && program == nil {
+		err = fmt.Errorf("the %s driver yields no program", driver.Engine())
+	}
+	return program, warnings, err
+}
+
+// checkWords checks the words that a schema holds in a cluster and nothing holds offline.
+func checkWords(guardrail *v1alpha1.Guardrail) CompileErrors {
+	var errs CompileErrors
+	for i, action := range guardrail.Spec.ValidationActions {
+		switch action {
+		case v1alpha1.ActionDeny, v1alpha1.ActionWarn, v1alpha1.ActionAudit:
+		default:
+			errs = append(errs, CompileError{
+				Field:   index("spec.validationActions", i),
+				Message: fmt.Sprintf("%q is none of Deny, Warn, Audit", action),
+			})
+		}
+	}
+	switch guardrail.Spec.FailurePolicy {
+	case "", v1alpha1.FailurePolicyFail, v1alpha1.FailurePolicyIgnore:
+	default:
+		errs = append(errs, CompileError{
+			Field:   "spec.failurePolicy",
+			Message: fmt.Sprintf("%q is neither Fail nor Ignore", guardrail.Spec.FailurePolicy),
+		})
+	}
+	return errs
+}
+
+func index(field string, i int) string { return fmt.Sprintf("%s[%d]", field, i) }

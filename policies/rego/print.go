@@ -1,0 +1,41 @@
+package rego
+
+import (
+	"context"
+
+	opaprint "github.com/open-policy-agent/opa/v1/topdown/print"
+)
+
+const (
+	// maxPrintBytes is how much of one message is printed. A policy that prints its whole input is fine, one that fills the
+	// log is not.
+	maxPrintBytes = 16 << 10
+	// maxPrintedFailures is how many failed built-ins one rule reports; one in a loop fails for each element.
+	maxPrintedFailures = 10
+)
+
+// printer passes the messages of print() on.
+type printer struct {
+	guardrail string
+	print     PrintFunc
+}
+
+var _ opaprint.Hook = (*printer)(nil)
+
+// Print implements OPA's print.Hook. It keeps silent once the evaluation was given up.
+func (p *printer) Print(call opaprint.Context, message string) error {
+	if call.Context.Err() == nil {
+		p.print(call.Context, p.guardrail, place(call.Location)+truncated(message, maxPrintBytes))
+	}
+	return nil
+}
+
+// printFailures reports the built-ins that failed in the rule just evaluated, and made their expression undefined.
+func (e *evaluation) printFailures(ctx context.Context) {
+	for i := range e.failures[:min(len(e.failures), maxPrintedFailures)] {
+		failure := &e.failures[i]
+		message := place(failure.Location) + "taken for undefined: " + failure.Message
+		e.print(ctx, e.guardrail, truncated(message, maxPrintBytes))
+	}
+	e.failures = nil
+}

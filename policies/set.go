@@ -1,0 +1,113 @@
+package policies
+
+import (
+	"context"
+	"time"
+
+	"github.com/kroguard/kroguard/policies/v1alpha1"
+)
+
+// Set is the compiled view of all guardrails and exceptions, guardrails sorted by name. It is immutable and safe for
+// concurrent use. A nil Set has no guardrails: whoever must not admit before the first is compiled checks for nil.
+type Set struct {
+	guardrails []setEntry
+}
+
+// setEntry is a guardrail with the exceptions that name it, by name.
+type setEntry struct {
+	*compiledGuardrail
+	exceptions []*compiledException
+}
+
+// Len is the number of guardrails, those included that do not compile.
+func (s *Set) Len() int {
+	if s == nil {
+		return 0
+	}
+	return len(s.guardrails)
+}
+
+// Guardrails tells of each guardrail, in name order. The slice is the caller's.
+func (s *Set) Guardrails() []CompiledInfo {
+	if s == nil {
+		return nil
+	}
+	infos := make([]CompiledInfo, len(s.guardrails))
+	for i := range s.guardrails {
+		infos[i] = s.guardrails[i].info
+	}
+	return infos
+}
+
+// Evaluate judges the input by every guardrail that matches it and yields all violations, ordered by guardrail and, within
+// one, as in the policy. A guardrail that can't be evaluated counts by its failurePolicy. Exceptions are honored that are
+// in force at now. Only CREATE and UPDATE are judged: nothing keeps an object from being removed.
+//
+// Each guardrail has GuardrailTimeout, and all together have what ctx leaves; those that find no time left count as failed.
+// The verdict is never nil.
+func (s *Set) Evaluate(ctx context.Context, in *Input, now time.Time) *Verdict {
+	verdict := &Verdict{}
+	if s == nil {
+		return verdict
+	}
+	sub := newSubject(in)
+	resource := resourceOf(in)
+	for i := range s.guardrails {
+		guardrail := &s.guardrails[i]
+		if !guardrail.matcher.matches(&sub) {
+			continue
+		}
+		findings, err := guardrail.evaluate(ctx, in)
+		if len(findings) == 0 && err == nil {
+			continue
+		}
+		exception := guardrail.exceptionFor(&sub, now)
+		findings = limited(findings)
+		for j := range findings {
+			verdict.add(guardrail.violationOf(resource, &findings[j]), exception)
+		}
+		switch {
+		case err == nil:
+		case guardrail.ignore:
+			verdict.Ignored = append(verdict.Ignored, GuardrailError{Guardrail: guardrail.info.Name, Err: err})
+		default:
+			verdict.add(guardrail.failure(resource, err), exception)
+		}
+	}
+	return verdict
+}
+
+// exceptionFor yields the name of the first exception that waives the guardrail for the subject; "" where none does.
+func (e *setEntry) exceptionFor(sub *subject, now time.Time) string {
+	for _, exception := range e.exceptions {
+		if exception.waives(sub, now) {
+			return exception.name
+		}
+	}
+	return ""
+}
+
+// add files a violation under what it does.
+func (v *Verdict) add(violation Violation, exception string) {
+	violation.Exception = exception
+	switch {
+	case exception != "":
+		v.Waived = append(v.Waived, violation)
+	case violation.Action == v1alpha1.ActionWarn:
+		v.Warned = append(v.Warned, violation)
+	case violation.Action == v1alpha1.ActionAudit:
+		v.Audited = append(v.Audited, violation)
+	default:
+		v.Denied = append(v.Denied, violation)
+	}
+}
+
+// resourceOf names what is judged.
+func resourceOf(in *Input) ResourceRef {
+	return ResourceRef{
+		APIVersion: stringAt(in.Object, "apiVersion"),
+		Kind:       orElse(stringAt(in.Object, "kind"), in.Request.Kind.Kind),
+		Namespace:  orElse(stringAt(in.Object, "metadata", "namespace"), in.Request.Namespace),
+		Name:       orElse(stringAt(in.Object, "metadata", "name"), in.Request.Name),
+	}
+}
