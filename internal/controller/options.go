@@ -1,0 +1,67 @@
+package controller
+
+import (
+	"errors"
+	"time"
+
+	"github.com/kroguard/kroguard/internal/registration"
+	"github.com/kroguard/kroguard/internal/review"
+	"github.com/kroguard/kroguard/policies"
+)
+
+// DefaultSettleTime is how long a rule must have been in the webhook configurations until instances of its kind may come into
+// being. API servers read webhook configurations through a watch: one of them acts on a change within milliseconds, several
+// within the time that etcd and their watch caches take. The time is a wide margin over that, and a small part of the API
+// server's timeout for kroguard's answer.
+const DefaultSettleTime = 500 * time.Millisecond
+
+// Certificates is the bundle that the API server verifies the webhook server with.
+type Certificates interface {
+	// CABundle is the PEM bundle; nil while there is none yet.
+	CABundle() []byte
+	// Subscribe has changed called after each change of the bundle; changed does not block.
+	Subscribe(changed func())
+}
+
+// Options are what the controllers need. All fields but SettleTime and Now are required.
+type Options struct {
+	// Store is where snapshots are published.
+	Store *review.Store
+	// Compiler compiles the guardrails.
+	Compiler *policies.Compiler
+	// Settings are part of every snapshot.
+	Settings review.Settings
+	// Registration says how the API server reaches kroguard; its CABundle is overwritten.
+	Registration registration.Options
+	// Certificates has the CA bundle.
+	Certificates Certificates
+	// SettleTime is how long a new rule takes to be in force; 0 stands for DefaultSettleTime.
+	SettleTime time.Duration
+	// Now is the clock that exceptions expire by; nil is time.Now.
+	Now func() time.Time
+}
+
+// Complete fills in defaults and reports every option that is missing or wrong.
+func (o *Options) Complete() error {
+	var errs []error
+	if o.Store == nil {
+		errs = append(errs, errors.New("store is missing"))
+	}
+	if o.Compiler == nil {
+		errs = append(errs, errors.New("compiler is missing"))
+	}
+	if o.Certificates == nil {
+		errs = append(errs, errors.New("certificates are missing"))
+	}
+	if o.SettleTime < 0 {
+		errs = append(errs, errors.New("settleTime is negative"))
+	}
+	if o.SettleTime == 0 {
+		o.SettleTime = DefaultSettleTime
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	errs = append(errs, o.Registration.Complete())
+	return errors.Join(errs...)
+}

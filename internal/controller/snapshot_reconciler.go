@@ -1,0 +1,200 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	krov1alpha1 "github.com/kubernetes-sigs/kro/api/v1alpha1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/kroguard/kroguard/internal/offering"
+	"github.com/kroguard/kroguard/internal/project"
+	"github.com/kroguard/kroguard/internal/review"
+	"github.com/kroguard/kroguard/policies"
+	"github.com/kroguard/kroguard/policies/v1alpha1"
+)
+
+// +kubebuilder:rbac:groups=kro.run,resources=resourcegraphdefinitions,verbs=get;list;watch
+// +kubebuilder:rbac:groups=kroguard.io,resources=projects;guardrails;guardrailexceptions,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
+// +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,verbs=get;list;watch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// SnapshotReconciler publishes a snapshot of the configuration whenever anything of it changes.
+type SnapshotReconciler struct {
+	// reader is the cache; what it yields is not copied and must not be changed.
+	reader   client.Reader
+	knodex   *knodexProjects
+	store    *review.Store
+	compiler *policies.Compiler
+	settings review.Settings
+	recorder events.EventRecorder
+
+	offerings offeringCache
+	// published is what the store's snapshot was made of, for statuses.
+	published atomic.Pointer[published]
+	// changed is told of every snapshot.
+	changed []*trigger
+}
+
+var _ reconcile.Reconciler = (*SnapshotReconciler)(nil)
+
+// published is a snapshot with what its statuses need besides; immutable.
+type published struct {
+	snapshot *review.Snapshot
+	// projects are the kroguard.io Projects by name.
+	projects map[string]publishedProject
+}
+
+// publishedProject is a Project as it went into a snapshot.
+type publishedProject struct {
+	uid        types.UID
+	generation int64
+	problems   field.ErrorList
+}
+
+// configuration is all that a snapshot is made of.
+type configuration struct {
+	rgds       []*krov1alpha1.ResourceGraphDefinition
+	projects   []*v1alpha1.Project
+	knodex     []map[string]any
+	guardrails []*v1alpha1.Guardrail
+	exceptions []*v1alpha1.GuardrailException
+	namespaces []*corev1.Namespace
+}
+
+// Reconcile implements reconcile.Reconciler; every request means the whole configuration.
+func (r *SnapshotReconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
+	started := time.Now()
+	config, retry, err := r.read(ctx)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	offerings, found := r.offerings.update(config.rgds)
+	guardrails := r.compiler.Compile(ctx, config.guardrails, config.exceptions)
+	if ctx.Err() != nil {
+		return reconcile.Result{}, ctx.Err() // a set that was cut short is not published
+	}
+	next := assemble(config, offerings, guardrails, r.settings)
+
+	r.published.Store(next)
+	r.store.Publish(next.snapshot)
+	for _, changed := range r.changed {
+		changed.fire()
+	}
+	log.FromContext(ctx).V(1).Info("published a snapshot", "took", time.Since(started).String(), "offerings", len(offerings),
+		"projects", len(config.projects)+len(config.knodex), "guardrails", len(config.guardrails), "namespaces", len(config.namespaces))
+	r.report(found)
+	return reconcile.Result{RequeueAfter: retry}, nil
+}
+
+// assemble makes a snapshot. It is a pure function.
+func assemble(
+	config *configuration, offerings []*offering.Offering, guardrails *policies.Set, settings review.Settings,
+) *published {
+	next := &published{projects: make(map[string]publishedProject, len(config.projects))}
+	claims := make([]*project.Claim, 0, len(config.projects)+len(config.knodex))
+	for _, object := range config.projects {
+		claim, problems := project.FromProject(object)
+		claims = append(claims, claim)
+		next.projects[object.Name] = publishedProject{uid: object.UID, generation: object.Generation, problems: problems}
+	}
+	for _, object := range config.knodex {
+		// What is wrong with a Knodex Project is for Knodex to say: there is no status of ours on it.
+		if claim, _, err := project.FromKnodex(object); err == nil {
+			claims = append(claims, claim)
+		}
+	}
+	namespaces := make(map[string]*corev1.Namespace, len(config.namespaces))
+	names := make([]project.Namespace, 0, len(config.namespaces))
+	for _, namespace := range config.namespaces {
+		namespaces[namespace.Name] = namespace
+		names = append(names, project.Namespace{Name: namespace.Name, Labels: namespace.Labels})
+	}
+	next.snapshot = &review.Snapshot{
+		Offerings:  offering.NewCatalog(offerings),
+		Projects:   project.NewIndex(claims, names),
+		Guardrails: guardrails,
+		Namespaces: namespaces,
+		Settings:   settings,
+	}
+	return next
+}
+
+// read lists the configuration from the cache.
+func (r *SnapshotReconciler) read(ctx context.Context) (*configuration, time.Duration, error) {
+	var (
+		rgds       krov1alpha1.ResourceGraphDefinitionList
+		projects   v1alpha1.ProjectList
+		guardrails v1alpha1.GuardrailList
+		exceptions v1alpha1.GuardrailExceptionList
+		namespaces corev1.NamespaceList
+	)
+	var errs []error
+	for _, list := range []client.ObjectList{&rgds, &projects, &guardrails, &exceptions, &namespaces} {
+		if err := r.reader.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
+			errs = append(errs, fmt.Errorf("listing %T: %w", list, err))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, 0, err
+	}
+	config := &configuration{
+		rgds: pointers(rgds.Items), projects: pointers(projects.Items), guardrails: pointers(guardrails.Items),
+		exceptions: pointers(exceptions.Items), namespaces: pointers(namespaces.Items),
+	}
+	foreign, retry, err := r.knodex.list(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	if retry > 0 {
+		log.FromContext(ctx).Info("Knodex Projects are not known yet: namespaces may seem to belong to no project")
+	}
+	for i := range foreign {
+		config.knodex = append(config.knodex, foreign[i].Object)
+	}
+	return config, retry, nil
+}
+
+// maxEventNote is the API server's limit for an event's note, in bytes.
+const maxEventNote = 1024
+
+// report tells, by an event on the RGD, of malformed annotations that got in while kroguard was not there to refuse them.
+func (r *SnapshotReconciler) report(found []malformed) {
+	for _, m := range found {
+		texts := make([]string, len(m.problems))
+		for i, problem := range m.problems {
+			texts[i] = problem.String()
+		}
+		r.recorder.Eventf(m.rgd, nil, corev1.EventTypeWarning, "Malformed", "ReadOffering", "%s",
+			truncate(strings.Join(texts, "; "), maxEventNote))
+	}
+}
+
+// truncate cuts a text to a number of bytes, at a rune.
+func truncate(text string, limit int) string {
+	const ellipsis = "..."
+	if len(text) <= limit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:limit-len(ellipsis)], "") + ellipsis
+}
+
+// pointers is a slice of pointers to the elements.
+func pointers[T any](items []T) []*T {
+	out := make([]*T, len(items))
+	for i := range items {
+		out[i] = &items[i]
+	}
+	return out
+}

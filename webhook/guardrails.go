@@ -1,0 +1,44 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+
+	"github.com/kroguard/kroguard/policies"
+	"github.com/kroguard/kroguard/policies/v1alpha1"
+)
+
+// checkGuardrail refuses a Guardrail that does not compile, with line and column of every error; what the type checker finds
+// only warns.
+func checkGuardrail(compiler *policies.Compiler) check[*v1alpha1.Guardrail] {
+	return func(ctx context.Context, old, guardrail *v1alpha1.Guardrail) ([]finding, []string) {
+		if old != nil && equality.Semantic.DeepEqual(old.Spec, guardrail.Spec) {
+			return nil, nil
+		}
+		warnings, err := compiler.CheckGuardrail(ctx, guardrail)
+		texts := make([]string, len(warnings))
+		for i, warning := range warnings {
+			texts[i] = warning.FieldRef + ": " + warning.Warning
+		}
+		return compileFindings("guardrail", guardrail.Name, err), texts
+	}
+}
+
+// compileFindings are the places of a compile error; nil for none.
+func compileFindings(kind, name string, err error) []finding {
+	if err == nil {
+		return nil
+	}
+	var places policies.CompileErrors
+	if !errors.As(err, &places) {
+		return []finding{{field: "spec", message: fmt.Sprintf("%s %s does not compile: %v", kind, name, err)}}
+	}
+	findings := make([]finding, len(places))
+	for i, place := range places {
+		findings[i] = finding{field: place.Field, message: fmt.Sprintf("%s %s does not compile: %s", kind, name, place.Error())}
+	}
+	return findings
+}

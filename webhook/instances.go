@@ -1,0 +1,138 @@
+package webhook
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/kroguard/kroguard/internal/review"
+	"github.com/kroguard/kroguard/internal/telemetry"
+	"github.com/kroguard/kroguard/policies"
+)
+
+// awaitSnapshot is how long a request waits for the caches when it names something that they don't know yet: an RGD or a
+// namespace that was created milliseconds ago. It leaves time for the judgement itself within the API server's timeout of 5 s.
+const awaitSnapshot = 3 * time.Second
+
+// Instances judges kro instances.
+type Instances struct {
+	// Store holds the snapshot.
+	Store *review.Store
+	// Authorizer answers CEL's authorizer calls; nil has no opinion.
+	Authorizer authorizer.Authorizer
+	// Metrics counts what was decided; nil counts nothing.
+	Metrics *telemetry.Admission
+	// Now is the clock that exceptions expire by; nil is time.Now.
+	Now func() time.Time
+}
+
+// Mutate returns the handler that injects defaults and labels. It fails open: what it can't do is left undone, for the
+// validating webhook checks the final state.
+func (i *Instances) Mutate() admission.Handler {
+	return admission.HandlerFunc(func(ctx context.Context, req admission.Request) admission.Response {
+		started := time.Now()
+		response := i.mutate(ctx, logr.FromContextOrDiscard(ctx), req)
+		i.Metrics.Observe(telemetry.PhaseMutate, result(response), time.Since(started))
+		return response
+	})
+}
+
+// Validate returns the handler that judges the final state. It fails closed.
+func (i *Instances) Validate() admission.Handler {
+	return admission.HandlerFunc(func(ctx context.Context, req admission.Request) admission.Response {
+		started := time.Now()
+		response := i.validate(ctx, logr.FromContextOrDiscard(ctx), req)
+		i.Metrics.Observe(telemetry.PhaseValidate, result(response), time.Since(started))
+		return response
+	})
+}
+
+func (i *Instances) mutate(ctx context.Context, log logr.Logger, req admission.Request) admission.Response {
+	request, err := review.NewRequest(&req.AdmissionRequest)
+	if err != nil {
+		return admission.Errored(http.StatusBadRequest, err)
+	}
+	snapshot := i.await(ctx, request)
+	if snapshot == nil {
+		return allow(nil)
+	}
+	mutation := snapshot.Mutate(request)
+	for _, skipped := range mutation.Skipped {
+		log.Info("a default or label was left out", "source", skipped.Source, "field", skipped.Field, "reason", skipped.Reason)
+	}
+	response := allow(nil)
+	response.Patches = mutation.Operations
+	return response
+}
+
+func (i *Instances) validate(ctx context.Context, log logr.Logger, req admission.Request) admission.Response {
+	request, err := review.NewRequest(&req.AdmissionRequest)
+	if err != nil {
+		return admission.Errored(http.StatusBadRequest, err)
+	}
+	snapshot := i.await(ctx, request)
+	if snapshot == nil {
+		return forbid("kroguard has not loaded its configuration yet: try again in a few seconds", nil)
+	}
+	decision := snapshot.Validate(ctx, request, i.Authorizer, i.now())
+	i.record(log, req, &decision.Verdict)
+	if !decision.Verdict.Allowed() {
+		response := forbid(policies.Render(decision.Verdict.Denied), review.Causes(decision.Verdict.Denied))
+		response.Warnings = decision.Warnings
+		response.AuditAnnotations = decision.AuditAnnotations
+		return response
+	}
+	response := allow(decision.Warnings)
+	response.AuditAnnotations = decision.AuditAnnotations
+	return response
+}
+
+// await returns the snapshot to review with, waiting a little where the current one doesn't know the request's kind or
+// namespace yet.
+func (i *Instances) await(ctx context.Context, request *review.Request) *review.Snapshot {
+	ctx, cancel := context.WithTimeout(ctx, awaitSnapshot)
+	defer cancel()
+	return i.Store.Await(ctx, func(s *review.Snapshot) bool { return s.Knows(request) })
+}
+
+// record counts the verdict and logs denials, without any of the object's content.
+func (i *Instances) record(log logr.Logger, req admission.Request, verdict *policies.Verdict) {
+	i.Metrics.Count(verdict)
+	for _, ignored := range verdict.Ignored {
+		log.Error(ignored.Err, "a guardrail could not be evaluated and is ignored by its failurePolicy", "guardrail", ignored.Guardrail)
+	}
+	if verdict.Allowed() {
+		return
+	}
+	guardrails := make([]string, len(verdict.Denied))
+	for n := range verdict.Denied {
+		guardrails[n] = verdict.Denied[n].Guardrail
+	}
+	log.Info("refused", "uid", req.UID, "operation", req.Operation, "kind", req.Kind.String(),
+		"namespace", req.Namespace, "name", req.Name, "user", req.UserInfo.Username, "guardrails", guardrails)
+}
+
+func (i *Instances) now() time.Time {
+	if i.Now == nil {
+		return time.Now()
+	}
+	return i.Now()
+}
+
+// result names a response for metrics.
+func result(response admission.Response) telemetry.Result {
+	switch {
+	case response.Result != nil && response.Result.Code == http.StatusBadRequest:
+		return telemetry.ResultError
+	case !response.Allowed:
+		return telemetry.ResultDenied
+	case len(response.Patches) > 0:
+		return telemetry.ResultPatched
+	default:
+		return telemetry.ResultAllowed
+	}
+}
