@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/kroguard/kroguard/test/e2e/harness"
+)
+
+// settleTimeout is how long kro and kroguard may take to act on what was applied. It is a matter of a second or two.
+const settleTimeout = 30 * time.Second
+
+// succeeds shows a kubectl command, runs it, shows its answer, and checks that it succeeds and answers as expected.
+func (d *demo) succeeds(ctx context.Context, want expect, args ...string) error {
+	answer, err := d.kubectl(ctx, args)
+	if err != nil {
+		return fmt.Errorf("kubectl %s: %w", quote(args), err)
+	}
+	return want.check(answer)
+}
+
+// fails is succeeds for a command that must be refused.
+func (d *demo) fails(ctx context.Context, want expect, args ...string) error {
+	answer, err := d.kubectl(ctx, args)
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return fmt.Errorf("kubectl %s succeeded; it was to be refused", quote(args))
+	case !errors.As(err, &exit):
+		return fmt.Errorf("kubectl %s: %w", quote(args), err)
+	}
+	return want.check(answer)
+}
+
+// kubectl runs a command and shows it with its whole answer, both streams.
+func (d *demo) kubectl(ctx context.Context, args []string) (string, error) {
+	out, err := d.KubectlCommand(ctx, args...).CombinedOutput()
+	d.terminal.command("kubectl "+quote(args), string(out))
+	return string(out), err
+}
+
+// settle waits, unseen, for a condition to be True.
+func (d *demo) settle(ctx context.Context, what, condition string, resource ...string) error {
+	args := append([]string{"wait", "--for=condition=" + condition, "--timeout=" + settleTimeout.String()}, resource...)
+	if _, err := d.Kubectl(ctx, args...); err != nil {
+		return fmt.Errorf("waiting for %s: %w", what, err)
+	}
+	return nil
+}
+
+// appears waits, unseen, for a resource that kro creates.
+func (d *demo) appears(ctx context.Context, resource string) error {
+	_, err := d.Kubectl(ctx, "-n", "payments-dev", "wait", "--for=create", "--timeout="+settleTimeout.String(), resource)
+	if err != nil {
+		return fmt.Errorf("waiting for %s: %w", resource, err)
+	}
+	return nil
+}
+
+// quote renders arguments as a person would type them in the repository's root.
+func quote(args []string) string {
+	words := make([]string, len(args))
+	for i, arg := range args {
+		arg = strings.TrimPrefix(arg, harness.File()+"/")
+		if strings.ContainsAny(arg, " {}\\'\"*$") {
+			arg = "'" + arg + "'"
+		}
+		words[i] = arg
+	}
+	return strings.Join(words, " ")
+}
