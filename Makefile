@@ -142,7 +142,7 @@ verify-parts: $(SUMMARY)
 	done
 	@$(STEP) "build golangci-lint" -- $(MAKE) $(GOLANGCI_LINT) || true
 	@for m in $(MODULES); do \
-		(cd $$m && $(STEP) "golangci-lint ($$m)" -- $(GOLANGCI_LINT) run --config $(CURDIR)/.golangci.yml ./...) || true; \
+		(cd $$m && $(STEP) "golangci-lint ($$m)" -- $(GOLANGCI_LINT) run --allow-serial-runners --config $(CURDIR)/.golangci.yml ./...) || true; \
 	done
 	@$(STEP) "govulncheck" -- .ci/govulncheck $(GOVULNCHECK) $(GOVULNCHECK_VERSION) || true
 	@$(STEP) "kustomizations" -- $(MAKE) verify-kustomize || true
@@ -160,7 +160,7 @@ verify-format:
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## Run golangci-lint on all modules.
-	@for m in $(MODULES); do (cd $$m && $(GOLANGCI_LINT) run --config $(CURDIR)/.golangci.yml ./...); done
+	@for m in $(MODULES); do (cd $$m && $(GOLANGCI_LINT) run --allow-serial-runners --config $(CURDIR)/.golangci.yml ./...); done
 
 .PHONY: verify-kustomize
 verify-kustomize: controlplane ## Check that kubectl builds each kustomization.

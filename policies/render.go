@@ -37,8 +37,8 @@ func (v Violation) String() string {
 	return oneLine(line.String(), MaxRenderBytes)
 }
 
-// Render puts violations into one line for the person who is refused, numbered where there are several. It yields at most
-// MaxRenderBytes and says how many violations had no room; none yields "".
+// Render puts violations into one text for the person who is refused: a line each, numbered, where there are several. It
+// yields at most MaxRenderBytes and says how many violations had no room; none yields "".
 func Render(violations []Violation) string {
 	switch len(violations) {
 	case 0:
@@ -48,15 +48,15 @@ func Render(violations []Violation) string {
 	}
 	// The sentence about what had no room needs some itself.
 	const reserve = 64
-	var line strings.Builder
-	fmt.Fprintf(&line, "%d violations:", len(violations))
+	var text strings.Builder
+	fmt.Fprintf(&text, "%d violations:", len(violations))
 	for i := range violations {
-		item := fmt.Sprintf(" [%d] %s", i+1, violations[i])
-		if line.Len()+len(item) > MaxRenderBytes-reserve && i > 0 {
-			fmt.Fprintf(&line, " %d more violations are not shown.", len(violations)-i)
+		item := fmt.Sprintf("\n  [%d] %s", i+1, violations[i])
+		if text.Len()+len(item) > MaxRenderBytes-reserve && i > 0 {
+			fmt.Fprintf(&text, "\n  %d more violations are not shown.", len(violations)-i)
 			break
 		}
-		line.WriteString(item)
+		text.WriteString(item)
 	}
-	return oneLine(line.String(), MaxRenderBytes)
+	return cut(text.String(), MaxRenderBytes)
 }

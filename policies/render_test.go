@@ -60,7 +60,7 @@ func TestSeveralViolationsAreNumbered(t *testing.T) {
 	got := policies.Render([]policies.Violation{
 		{Guardrail: "a", Resource: shop(), Message: "no"}, {Guardrail: "b", Resource: shop(), Message: "never"},
 	})
-	const want = "2 violations: [1] guardrail a: WebApp/shop: no. [2] guardrail b: WebApp/shop: never."
+	const want = "2 violations:\n  [1] guardrail a: WebApp/shop: no.\n  [2] guardrail b: WebApp/shop: never."
 	if got != want {
 		t.Errorf("\n got %s\nwant %s", got, want)
 	}

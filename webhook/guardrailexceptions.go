@@ -14,7 +14,7 @@ import (
 	"github.com/kroguard/kroguard/policies/v1alpha1"
 )
 
-// checkGuardrailException refuses an exception that could never be honoured: malformed selectors, or over before it begins. One
+// checkGuardrailException refuses an exception that could never be honored: malformed selectors, or over before it begins. One
 // that names no guardrail there is only warns, for the guardrail may come later.
 func checkGuardrailException(store *review.Store, now func() time.Time) check[*v1alpha1.GuardrailException] {
 	return func(_ context.Context, old, exception *v1alpha1.GuardrailException) ([]finding, []string) {

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
@@ -14,9 +15,9 @@ import (
 	"github.com/kroguard/kroguard/policies"
 )
 
-// awaitSnapshot is how long a request waits for the caches when it names something that they don't know yet: an RGD or a
-// namespace that was created milliseconds ago. It leaves time for the judgement itself within the API server's timeout of 5 s.
-const awaitSnapshot = 3 * time.Second
+// DefaultWait is how long a request waits for the caches when it names something that they don't know yet: an RGD or a namespace
+// that was created milliseconds ago. It leaves time for the judgement itself within the API server's timeout of 5 s.
+const DefaultWait = 3 * time.Second
 
 // Instances judges kro instances.
 type Instances struct {
@@ -26,6 +27,8 @@ type Instances struct {
 	Authorizer authorizer.Authorizer
 	// Metrics counts what was decided; nil counts nothing.
 	Metrics *telemetry.Admission
+	// Wait is how long a request waits for what the caches don't know yet; 0 stands for DefaultWait.
+	Wait time.Duration
 	// Now is the clock that exceptions expire by; nil is time.Now.
 	Now func() time.Time
 }
@@ -94,7 +97,7 @@ func (i *Instances) validate(ctx context.Context, log logr.Logger, req admission
 // await returns the snapshot to review with, waiting a little where the current one doesn't know the request's kind or
 // namespace yet.
 func (i *Instances) await(ctx context.Context, request *review.Request) *review.Snapshot {
-	ctx, cancel := context.WithTimeout(ctx, awaitSnapshot)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(i.Wait, DefaultWait))
 	defer cancel()
 	return i.Store.Await(ctx, func(s *review.Snapshot) bool { return s.Knows(request) })
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/kroguard/kroguard/internal/cli"
 )
 
-// version is the released version, set by the linker.
-var version = "dev" //nolint:gochecknoglobals // the linker can only set a package variable
+// version is the released version, set by the linker, which can only set a package variable.
+var version = "dev"
 
 func main() {
 	os.Exit(cli.Main(version, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))

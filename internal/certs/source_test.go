@@ -17,19 +17,19 @@ import (
 const serviceName = "kroguard-webhook.kroguard-system.svc"
 
 // issue returns the data of a Secret as cert-controller writes it, valid within an hour around now.
-func issue(t testing.TB, now time.Time, names ...string) map[string][]byte {
-	t.Helper()
+func issue(tb testing.TB, now time.Time, names ...string) map[string][]byte {
+	tb.Helper()
 	cr := &rotator.CertRotator{
 		CAName: authorityName, CAOrganization: authorityOrganization,
 		DNSName: names[0], ExtraDNSNames: names[1:], ExtKeyUsages: &[]x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	authority, err := cr.CreateCACert(now.Add(-time.Hour), now.Add(time.Hour))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	certificate, key, err := cr.CreateCertPEM(authority, now.Add(-time.Hour), now.Add(time.Hour))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return map[string][]byte{
 		"ca.crt": authority.CertPEM, "ca.key": authority.KeyPEM, "tls.crt": certificate, "tls.key": key,
@@ -79,9 +79,9 @@ func handshake(t *testing.T, s *Source, name string) error {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(s.CABundle())
 	clientSide, serverSide := net.Pipe()
-	defer clientSide.Close() //nolint:errcheck // a pipe in memory
+	defer clientSide.Close()
 	go func() {
-		defer serverSide.Close() //nolint:errcheck // a pipe in memory
+		defer serverSide.Close()
 		_ = tls.Server(serverSide, &tls.Config{GetCertificate: s.GetCertificate, MinVersion: tls.VersionTLS12}).Handshake()
 	}()
 	return tls.Client(clientSide, &tls.Config{RootCAs: pool, ServerName: name, MinVersion: tls.VersionTLS12}).Handshake()

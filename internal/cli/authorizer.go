@@ -30,7 +30,7 @@ func newAuthorizer(config *rest.Config, client *http.Client) (authorizer.Authori
 	if err != nil {
 		return nil, fmt.Errorf("building the authorizer: %w", err)
 	}
-	authorizer, err := authorizerfactory.DelegatingAuthorizerConfig{
+	rights, err := authorizerfactory.DelegatingAuthorizerConfig{
 		SubjectAccessReviewClient: reviews,
 		AllowCacheTTL:             allowedFor,
 		DenyCacheTTL:              deniedFor,
@@ -39,5 +39,5 @@ func newAuthorizer(config *rest.Config, client *http.Client) (authorizer.Authori
 	if err != nil {
 		return nil, fmt.Errorf("building the authorizer: %w", err)
 	}
-	return authorizer, nil
+	return rights, nil
 }

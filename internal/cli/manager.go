@@ -168,6 +168,9 @@ func restConfig(kubeconfig string) (*rest.Config, error) {
 		return nil, fmt.Errorf("no cluster to serve: %w; give --kubeconfig, set KUBECONFIG, or run in a Pod", err)
 	}
 	config.UserAgent = "kroguard"
+	// Fairness is the API server's business (API Priority and Fairness): client-go's own limit of 5 requests a second would only
+	// delay statuses.
+	config.QPS = -1
 	return config, nil
 }
 
@@ -198,4 +201,3 @@ func (c *lateCertificate) configure(config *tls.Config) {
 		return c.source.GetCertificate(hello)
 	}
 }
-

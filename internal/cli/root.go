@@ -32,7 +32,7 @@ func Main(version string, args []string, in io.Reader, out, errOut io.Writer) in
 	if err == nil {
 		return exitOK
 	}
-	fmt.Fprintln(errOut, "kroguard:", err) //nolint:errcheck // there is nowhere left to report it
+	fmt.Fprintln(errOut, "kroguard:", err)
 	var usage usageError
 	if errors.As(err, &usage) {
 		return exitUsage
@@ -56,11 +56,20 @@ labels for cost and ownership, and judges instances by guardrails in CEL and Reg
   source <(kroguard completion bash)`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          noCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see '%s --help'", err, cmd.CommandPath())}
 	})
 	root.AddCommand(newServe(), newVersion(version))
 	return root
+}
+
+// noCommand refuses an argument of the root command: it was to be a subcommand.
+func noCommand(cmd *cobra.Command, args []string) error {
+	if err := cobra.NoArgs(cmd, args); err != nil {
+		return usageError{fmt.Errorf("%w; see '%s --help'", err, cmd.CommandPath())}
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -79,7 +80,7 @@ func names(found []malformed) []string {
 func BenchmarkOfferingCacheOneOfFiveHundredChanged(b *testing.B) {
 	rgds := make([]*krov1alpha1.ResourceGraphDefinition, 500)
 	for i := range rgds {
-		rgds[i] = rgd(fmt.Sprintf("rgd-%d", i), fmt.Sprint(i), 1, map[string]string{"kroguard.io/catalog": "true"})
+		rgds[i] = rgd(fmt.Sprintf("rgd-%d", i), strconv.Itoa(i), 1, map[string]string{"kroguard.io/catalog": "true"})
 	}
 	var cache offeringCache
 	cache.update(rgds)

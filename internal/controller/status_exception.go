@@ -36,6 +36,6 @@ func exceptionCondition(exception *v1alpha1.GuardrailException, now time.Time) (
 	}
 	return metav1.Condition{
 		Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonInForce,
-		Message: fmt.Sprintf("the exception is honoured until %s", expiry.Format(time.RFC3339)),
+		Message: fmt.Sprintf("the exception is in force until %s", expiry.Format(time.RFC3339)),
 	}, expiry.Sub(now)
 }

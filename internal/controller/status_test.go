@@ -145,7 +145,7 @@ func TestExceptionStatus(t *testing.T) {
 		{
 			name:      "in force until it expires",
 			spec:      valid(now.Add(90 * time.Minute)),
-			want:      ready(metav1.ConditionTrue, "InForce", "the exception is honoured until 2030-01-02T04:34:05Z"),
+			want:      ready(metav1.ConditionTrue, "InForce", "the exception is in force until 2030-01-02T04:34:05Z"),
 			wantHolds: 90 * time.Minute,
 		},
 		{

@@ -10,22 +10,22 @@ import (
 	"github.com/kroguard/kroguard/internal/registration"
 )
 
-func registrationOptions(t testing.TB) registration.Options {
-	t.Helper()
+func registrationOptions(tb testing.TB) registration.Options {
+	tb.Helper()
 	options := registration.Options{
 		ClientConfig: registration.ClientConfig{URL: "https://localhost:9443"},
 		KroUsers:     []string{"kro"},
 	}
 	if err := options.Complete(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return options
 }
 
 // stored are the configurations as the API server returns them.
-func stored(t testing.TB, bundle string, names ...string) configurations {
-	t.Helper()
-	options := registrationOptions(t)
+func stored(tb testing.TB, bundle string, names ...string) configurations {
+	tb.Helper()
+	options := registrationOptions(tb)
 	options.CABundle = []byte(bundle)
 	mutating, validating := registration.Build(options, resources(names...))
 	mutating.ResourceVersion, mutating.UID = "7", "m"
@@ -46,8 +46,8 @@ func TestDesiredConfigurations(t *testing.T) {
 		return current
 	}
 	whole := stored(t, "ca", "a.example.com")
-	labelled := stored(t, "ca", "a.example.com")
-	labelled.mutating.Labels["team"], labelled.mutating.Annotations["note"] = "platform", "x"
+	withForeign := stored(t, "ca", "a.example.com")
+	withForeign.mutating.Labels["team"], withForeign.mutating.Annotations["note"] = "platform", "x"
 
 	tests := []struct {
 		name    string
@@ -103,7 +103,7 @@ func TestDesiredConfigurations(t *testing.T) {
 				delete(c.mutating.Labels, "app.kubernetes.io/name")
 				c.mutating.Webhooks = nil
 			}),
-			want: configurations{mutating: labelled.mutating},
+			want: configurations{mutating: withForeign.mutating},
 		},
 		{
 			name: "an annotation of ours that somebody removed is put back",

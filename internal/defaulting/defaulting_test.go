@@ -102,6 +102,11 @@ func TestCompute(t *testing.T) {
 			object:      instance("", `{}`),
 			injected:    []string{`spec.host "early" defaults`, `spec.region "eu-central-1" defaults`},
 		},
+		"whether a parent is there already makes no difference to an expression": {
+			annotations: map[string]string{"defaults": "host: \"${has(object.spec.resources) ? 'there' : 'absent'}\"\nresources: {cpu: 500m}"},
+			object:      instance("", `{}`),
+			injected:    []string{`spec.host "absent" defaults`, `spec.resources.cpu "500m" defaults`},
+		},
 		"an expression reads what the user wrote": {
 			annotations: map[string]string{"defaults": "host: ${object.metadata.name}-${object.spec.image}"},
 			object:      instance("", `{"image":"nginx"}`),
@@ -125,6 +130,11 @@ func TestCompute(t *testing.T) {
 			annotations: map[string]string{"defaults": "free: {a: 1}", "defaults.payments": "free: {}"},
 			object:      instance("", `{}`),
 			injected:    []string{`spec.free {} defaults.payments`, `spec.free.a 1 defaults`},
+		},
+		"an empty object adds nothing to the fields that the project's default gives": {
+			annotations: map[string]string{"defaults": "free: {}", "defaults.payments": "free: {a: 1}"},
+			object:      instance("", `{}`),
+			injected:    []string{`spec.free.a 1 defaults.payments`},
 		},
 		"a default whose parent then lacks a required field is taken back": {
 			annotations: map[string]string{"defaults": "backup: {schedule: daily}\nhost: shop.example"},

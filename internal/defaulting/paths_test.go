@@ -235,6 +235,12 @@ func TestPaths(t *testing.T) {
 			manager: "argocd",
 			spec:    `{"image":"nginx","size":"large","replicas":1,"resources":{"memory":"256Mi"}}`, record: `{"spec.size":"defaults.payments"}`,
 		},
+		"UPDATE by merge patch of a manager that also applies: what it changes is the user's": {
+			object: instance(recorded(record)+`,"managedFields":[`+owner+`,`+managed("argocd", "Update", `"f:size":{}`)+`]`,
+				`{"image":"nginx","size":"small","replicas":1,"region":"eu-central-1","resources":{"memory":"256Mi","cpu":"500m"}}`),
+			old: instance(recorded(record)+`,"managedFields":[`+owner+`]`, asStored), manager: "argocd",
+			spec: storedPlain, record: recordPlain,
+		},
 		"UPDATE by kro's labeller: nothing changes": {
 			object: instance(recorded(record)+`,"managedFields":[`+labeller+`]`, asStored),
 			old:    instance(recorded(record), asStored), manager: "kro.run/labeller",

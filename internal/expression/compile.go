@@ -83,7 +83,7 @@ func HasExpression(value any) bool {
 // Constant makes a template of a JSON value that has no expression, and needs no Environment for it. A string with "${" in it
 // stays as it is.
 func Constant(value any) *Template {
-	return &Template{root: constantNode{value}, constant: true}
+	return &Template{constant: value}
 }
 
 // Compile compiles and type-checks all expressions in a JSON value: a string, a list, a map of them, as deep as they nest. A
@@ -156,14 +156,14 @@ func (c *compiler) text(text, path string) node {
 		return nil
 	}
 	var parts textNode
-	position := 0
+	end := 0
 	for _, source := range sources {
-		start := position + strings.Index(text[position:], opening+source+"}")
-		c.literal(&parts, text, path, position, start)
+		start := end + strings.Index(text[end:], opening+source+"}")
+		c.literal(&parts, text, path, end, start)
 		parts = append(parts, textPart{expression: c.expression(source, path, text[:start+len(opening)])})
-		position = start + len(opening) + len(source) + len("}")
+		end = start + len(opening) + len(source) + len("}")
 	}
-	c.literal(&parts, text, path, position, len(text))
+	c.literal(&parts, text, path, end, len(text))
 	if len(parts) == 1 && parts[0].expression != nil {
 		return parts[0].expression
 	}
@@ -192,13 +192,7 @@ func (c *compiler) expression(source, path, before string) *expressionNode {
 	}
 	checked, issues := c.check(source)
 	if issues.Err() != nil {
-		for _, issue := range issues.Errors() {
-			at, offset := line, column+issue.Location.Column()
-			if issue.Location.Line() > 1 {
-				at, offset = line+issue.Location.Line()-1, issue.Location.Column()+1
-			}
-			c.fail(path, at, offset, explain(issue.Message))
-		}
+		c.failed(path, line, column, issues)
 		return nil
 	}
 	if checked == nil {
@@ -213,6 +207,17 @@ func (c *compiler) expression(source, path, before string) *expressionNode {
 	}
 	c.readsObject = c.readsObject || reads(native, variableObject)
 	return &expressionNode{path: path, source: source, program: program, output: checked.OutputType()}
+}
+
+// failed reports what CEL says of an expression that begins at a line and column of its text.
+func (c *compiler) failed(path string, line, column int, issues *cel.Issues) {
+	for _, issue := range issues.Errors() {
+		at, offset := line, column+issue.Location.Column()
+		if issue.Location.Line() > 1 {
+			at, offset = line+issue.Location.Line()-1, issue.Location.Column()+1
+		}
+		c.fail(path, at, offset, explain(issue.Message))
+	}
 }
 
 // check parses and type-checks an expression. The tree is nil where that is too complex.

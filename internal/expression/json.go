@@ -70,10 +70,11 @@ func toJSON(value ref.Val, left *budget) (any, error) {
 	case types.Int:
 		return int64(v), left.spend(0)
 	case types.Uint:
-		if uint64(v) > math.MaxInt64 {
+		signed, ok := v.ConvertToType(types.IntType).(types.Int)
+		if !ok {
 			return nil, fmt.Errorf("%d is beyond the range of a 64-bit integer", uint64(v))
 		}
-		return int64(v), left.spend(0)
+		return int64(signed), left.spend(0)
 	case types.Double:
 		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
 			return nil, fmt.Errorf("%v is no JSON number", float64(v))

@@ -61,7 +61,7 @@ func (m orderedMap) IsZeroValue() bool { return m.Size() == types.IntZero }
 
 // Iterator yields the keys in order: by type, then by value.
 func (m orderedMap) Iterator() traits.Iterator {
-	keys := make([]ref.Val, 0, int(m.Size().(types.Int)))
+	var keys []ref.Val
 	for it := m.Mapper.Iterator(); it.HasNext() == types.True; {
 		keys = append(keys, it.Next())
 	}

@@ -13,8 +13,9 @@ import (
 
 // Template is a compiled value. It is immutable and safe for concurrent use.
 type Template struct {
+	// root yields the value; nil for a constant, which is in constant.
 	root        node
-	constant    bool
+	constant    any
 	readsObject bool
 	// doubles are the instance's fields of type number.
 	doubles *doubles
@@ -22,10 +23,10 @@ type Template struct {
 
 // Constant returns the value of a template without expressions. The value is the caller's own.
 func (t *Template) Constant() (value any, ok bool) {
-	if !t.constant {
+	if t.root != nil {
 		return nil, false
 	}
-	return runtime.DeepCopyJSONValue(t.root.(constantNode).value), true
+	return runtime.DeepCopyJSONValue(t.constant), true
 }
 
 // ReadsObject reports whether the value depends on the instance; if not, it is the same for all instances of a namespace.
@@ -37,8 +38,7 @@ func (t *Template) ReadsObject() bool { return t.readsObject }
 // The result depends on the variables alone. Each expression has the cost limit that Kubernetes gives one, and the whole
 // result a limit of size. The error is an *EvaluationError.
 func (t *Template) Evaluate(variables Variables) (value any, ok bool, err error) {
-	if t.constant {
-		value, _ = t.Constant()
+	if value, ok := t.Constant(); ok {
 		return value, value != nil, nil
 	}
 	if t.readsObject {
@@ -136,22 +136,27 @@ type textNode []textPart
 
 func (n textNode) evaluate(vars activation, left *budget) (any, error) {
 	var text strings.Builder
+	var last *expressionNode // there is one: else the text were a constant
 	for _, part := range n {
 		if part.expression == nil {
 			text.WriteString(part.literal)
 			continue
 		}
-		value, err := part.expression.evaluate(vars, left)
+		last = part.expression
+		value, err := last.evaluate(vars, left)
 		if err != nil {
 			return nil, err
 		}
 		written, err := scalarText(value)
 		if err != nil {
-			return nil, part.expression.failed(err)
+			return nil, last.failed(err)
 		}
 		text.WriteString(written)
 	}
-	return left.text(text.String())
+	if err := left.spend(text.Len()); err != nil {
+		return nil, last.failed(err)
+	}
+	return text.String(), nil
 }
 
 // scalarText writes a value within text. Lists, maps and null have no text that anyone would want there.

@@ -63,24 +63,28 @@ func mismatch(t *cel.Type, s *schema.Structural) string {
 		return ""
 	}
 	have := jsonType(t)
-	if s.XIntOrString {
-		if have == "integer" || have == "string" {
-			return ""
+	switch {
+	case s.XIntOrString:
+		if have != "integer" && have != "string" {
+			return "integer or string"
 		}
-		return "integer or string"
-	}
-	if s.Type == "" {
 		return ""
-	}
-	if have != s.Type && !(have == "integer" && s.Type == "number") {
+	case s.Type == "", have == "integer" && s.Type == "number":
+		return ""
+	case have != s.Type:
 		return s.Type
 	}
+	return elementMismatch(t, s)
+}
+
+// elementMismatch is mismatch for the elements of a list or the values of a map.
+func elementMismatch(t *cel.Type, s *schema.Structural) string {
 	switch {
-	case s.Type == "array":
+	case t.Kind() == types.ListKind:
 		if want := mismatch(elementType(t), s.Items); want != "" {
 			return "array of " + want
 		}
-	case s.Type == "object" && t.Kind() == types.MapKind && s.AdditionalProperties != nil:
+	case t.Kind() == types.MapKind && s.AdditionalProperties != nil:
 		if want := mismatch(elementType(t), s.AdditionalProperties.Structural); want != "" {
 			return "object with values of type " + want
 		}

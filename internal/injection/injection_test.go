@@ -27,7 +27,7 @@ func settings(t testing.TB) []setting {
 		{
 			"defaults":          "host: ${object.spec.region}.example\nregion: \"${object.metadata.labels['team']}\"\ntags: ['${object.spec.host}']",
 			"defaults.payments": "region: \"${has(object.metadata.annotations) ? 'annotated' : 'bare'}\"\nsize: ${object.spec.size}",
-			"labels":            "tier: \"${object.metadata.labels['team']}\"\nregion: ${object.spec.region}\nteam: rgd",
+			"labels":            "tier: \"${object.metadata.labels['team']}\"\nregion: ${object.spec.region}\nteam: rgd\ncopy: \"${object.metadata.labels['team']}\"",
 		},
 		{
 			"defaults":          "host: \"${has(object.spec.region) ? 'late' : 'early'}\"\nregion: ${project.?parameters.region}",

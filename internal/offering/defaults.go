@@ -76,7 +76,7 @@ func (p *parser) defaults(k key, text string) *Defaults {
 		}
 	}
 	r := defaultsReader{parser: p, key: k}
-	r.fields(value, spec, []string{fieldSpec})
+	r.fields(value.keys, fields, spec, []string{fieldSpec})
 	if len(r.result) == 0 {
 		return nil
 	}
@@ -91,10 +91,9 @@ type defaultsReader struct {
 	result []Default
 }
 
-// fields reads the fields of an object. The schema is nil where anything goes.
-func (r *defaultsReader) fields(object *located, s *schema.Structural, path []string) {
-	values := object.value.(map[string]*located)
-	for _, name := range object.keys {
+// fields reads the fields of an object, in the order of the text. The schema is nil where anything goes.
+func (r *defaultsReader) fields(names []string, values map[string]*located, s *schema.Structural, path []string) {
+	for _, name := range names {
 		value := values[name]
 		at := append(slices.Clone(path), name)
 		child, known, candidates := fieldSchema(s, name)
@@ -113,7 +112,7 @@ func (r *defaultsReader) field(value *located, s *schema.Structural, path []stri
 		return
 	}
 	if nested, ok := value.value.(map[string]*located); ok && len(nested) > 0 && takesObject(s) {
-		r.fields(value, s, path)
+		r.fields(value.keys, nested, s, path)
 		return
 	}
 	template := r.compile(r.key, at, value)

@@ -97,8 +97,9 @@ func nearestName(name string, known []string) (string, bool) {
 		return near, true
 	}
 	start, project, ok := strings.Cut(name, ".")
-	if near, close := nearest(start, []string{nameDefaults}); ok && close {
-		return near + "." + project, true
+	if !ok {
+		return "", false
 	}
-	return "", false
+	near, ok := nearest(start, []string{nameDefaults})
+	return near + "." + project, ok
 }

@@ -24,7 +24,7 @@ func nearest(name string, candidates []string) (string, bool) {
 	return best, found
 }
 
-// editDistance is the Damerau-Levenshtein distance (optimal string alignment) of two names, in bytes: a swap of neighbours
+// editDistance is the Damerau-Levenshtein distance (optimal string alignment) of two names, in bytes: a swap of neighbors
 // counts as one edit, since it is the most frequent mistake.
 func editDistance(a, b string) int {
 	rows := [3][]int{make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)}

@@ -110,6 +110,28 @@ func TestOwnershipAgreesWithStructuredMergeDiff(t *testing.T) {
 	}
 }
 
+// TestLeafOwnersOfAnAncestor: the API server drops an applied null where the schema has no nullable, and keeps it where it
+// has; fieldsV1 are the same for an applied empty object.
+func TestLeafOwnersOfAnAncestor(t *testing.T) {
+	tests := map[string]struct {
+		spec string
+		want provenance.Origin
+	}{
+		"an ancestor that is gone was applied as null":    {`{}`, provenance.Written},
+		"an ancestor that is null was applied as null":    {`{"backup":null}`, provenance.Written},
+		"an ancestor that is there was applied as object": {`{"backup":{}}`, provenance.Open},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			object := decode(t, `{"metadata":{"managedFields":[{"manager":"m","operation":"Apply","fieldsV1":{"f:spec":{"f:backup":{}}}}]},"spec":`+tt.spec+`}`)
+			change := provenance.Examine(provenance.Request{Object: object, FieldManager: "m"})
+			if got := change.Origin([]string{"spec", "backup", "schedule"}); got != tt.want {
+				t.Errorf("Origin = %d, want %d", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestHostileManagedFieldsOwnNothing(t *testing.T) {
 	tests := map[string]string{
 		"no list":                    `{}`,

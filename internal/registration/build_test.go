@@ -17,16 +17,17 @@ import (
 // updateGolden rewrites the golden files instead of comparing with them.
 const updateGolden = "UPDATE_GOLDEN"
 
-func complete(t testing.TB, options registration.Options) registration.Options {
-	t.Helper()
+func complete(tb testing.TB, options registration.Options) registration.Options {
+	tb.Helper()
 	if err := options.Complete(); err != nil {
-		t.Fatalf("Complete: %v", err)
+		tb.Fatalf("Complete: %v", err)
 	}
 	return options
 }
 
-func inCluster(t testing.TB) registration.Options {
-	return complete(t, registration.Options{
+func inCluster(tb testing.TB) registration.Options {
+	tb.Helper()
+	return complete(tb, registration.Options{
 		ClientConfig:       registration.ClientConfig{Service: &registration.Service{Namespace: "kroguard-system", Name: "kroguard-webhook"}},
 		CABundle:           []byte("-----BEGIN CERTIFICATE-----\n"),
 		KroUsers:           []string{"system:serviceaccount:kro-system:kro"},
@@ -167,14 +168,14 @@ func TestCompleteLeavesTheCallersServiceAlone(t *testing.T) {
 }
 
 // render is both configurations as YAML, as a person would read them.
-func render(t testing.TB, options registration.Options, resources []runtimeschema.GroupResource) []byte {
-	t.Helper()
+func render(tb testing.TB, options registration.Options, resources []runtimeschema.GroupResource) []byte {
+	tb.Helper()
 	mutating, validating := registration.Build(options, resources)
 	var out bytes.Buffer
 	for _, object := range []any{mutating, validating} {
 		document, err := yaml.Marshal(object)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		out.WriteString("---\n")
 		out.Write(document)

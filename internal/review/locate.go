@@ -84,13 +84,13 @@ func (l location) projectNamespace() project.Namespace {
 }
 
 // input is the request as guardrails see it.
-func (l location) input(request *Request, authorizer authorizer.Authorizer) *policies.Input {
+func (l location) input(request *Request, rights authorizer.Authorizer) *policies.Input {
 	options := policies.InputOptions{
 		Request:    request.Admission,
 		Object:     request.Object,
 		OldObject:  request.OldObject,
 		Namespace:  l.namespace,
-		Authorizer: authorizer,
+		Authorizer: rights,
 	}
 	if l.offering != nil {
 		options.Offering, options.OfferingName = l.offering.Values(), l.offering.Name
@@ -106,13 +106,6 @@ func (l location) projectValues() map[string]any {
 		return map[string]any{}
 	}
 	return l.project.Values()
-}
-
-func (l location) projectName() string {
-	if l.project == nil {
-		return ""
-	}
-	return l.project.Name
 }
 
 // namespaceValues is the namespace as expressions see it.

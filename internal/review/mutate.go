@@ -5,8 +5,7 @@ import (
 
 	"gomodules.xyz/jsonpatch/v2"
 
-	"github.com/kroguard/kroguard/internal/defaulting"
-	"github.com/kroguard/kroguard/internal/labeling"
+	"github.com/kroguard/kroguard/internal/injection"
 	"github.com/kroguard/kroguard/internal/patch"
 	"github.com/kroguard/kroguard/internal/provenance"
 )
@@ -41,22 +40,19 @@ func (s *Snapshot) Mutate(request *Request) *Mutation {
 	if !at.resolved() || at.byKro(s.Settings, request) && !request.changed(nil) {
 		return untouched
 	}
-	change := defaulting.Examine(request.Object, request.OldObject, request.fieldManager(), at.offering)
-	variables := at.variables()
-	defaults := defaulting.Compute(defaulting.Input{
-		Change: change, Offering: at.offering, ProjectName: at.projectName(), Variables: variables,
+	result := injection.Compute(injection.Input{
+		Object: request.Object, OldObject: request.OldObject,
+		FieldManager: request.fieldManager(), User: request.Admission.UserInfo.Username,
+		Project: at.project, Offering: at.offering, Namespace: at.projectNamespace(),
+		Variables: at.variables(), Keys: s.Settings.LabelKeys,
 	})
-	labels := labeling.Compute(labeling.Input{
-		Change: change, Object: patch.Apply(request.Object, defaults.Sets()), Fields: defaults.Claims(),
-		Project: at.project, Offering: at.offering, Namespace: at.projectNamespace(), Variables: variables,
-		User: request.Admission.UserInfo.Username, Keys: s.Settings.LabelKeys,
-	})
-	sets := append(defaults.Sets(), labels.Sets...)
-	operations := patch.Operations(request.Object, sets)
-	if len(operations) == 0 {
-		return &Mutation{Object: request.Object, Skipped: skipped(defaults, labels)}
+	mutation := &Mutation{
+		Operations: patch.Operations(request.Object, result.Sets), Object: request.Object, Skipped: skipped(result),
 	}
-	return &Mutation{Operations: operations, Object: patch.Apply(request.Object, sets), Skipped: skipped(defaults, labels)}
+	if len(mutation.Operations) > 0 {
+		mutation.Object = patch.Apply(request.Object, result.Sets)
+	}
+	return mutation
 }
 
 // fieldManager is the manager of the request's options; empty where it has none.
@@ -73,12 +69,12 @@ func (r *Request) fieldManager() string {
 	return options.FieldManager
 }
 
-func skipped(defaults *defaulting.Result, labels *labeling.Result) []Skipped {
+func skipped(result *injection.Result) []Skipped {
 	var all []Skipped
-	for _, s := range defaults.Skipped {
+	for _, s := range result.Defaults.Skipped {
 		all = append(all, Skipped{Field: provenance.Format(s.Path), Source: s.Source, Reason: s.Reason})
 	}
-	for _, s := range labels.Skipped {
+	for _, s := range result.Labels.Skipped {
 		all = append(all, Skipped{Field: provenance.Format([]string{"metadata", "labels", s.Key}), Source: s.Source, Reason: s.Reason})
 	}
 	return all

@@ -47,9 +47,10 @@ func (r *Request) GroupVersionKind() runtimeschema.GroupVersionKind {
 	return runtimeschema.GroupVersionKind{Group: kind.Group, Version: kind.Version, Kind: kind.Kind}
 }
 
-// deleting reports whether the instance is on its way out: what is being deleted is never blocked nor patched.
+// deleting reports whether the instance is on its way out: what is being deleted is never blocked nor patched. The old object
+// tells, for anybody can write a deletionTimestamp into a manifest.
 func (r *Request) deleting() bool {
-	timestamp, ok := metadata(r.Object)["deletionTimestamp"]
+	timestamp, ok := metadata(r.OldObject)["deletionTimestamp"]
 	return ok && timestamp != nil
 }
 

@@ -37,8 +37,8 @@ type Decision struct {
 // enforces, and every guardrail. It fails closed.
 //
 // What is being deleted is never judged, nor is an UPDATE that changes neither spec, labels nor annotations: a new guardrail
-// doesn't wedge what runs. The authorizer may be nil; now is the time by which exceptions expire.
-func (s *Snapshot) Validate(ctx context.Context, request *Request, authorizer authorizer.Authorizer, now time.Time) *Decision {
+// doesn't wedge what runs. rights answers CEL's authorizer calls and may be nil; now is the time by which exceptions expire.
+func (s *Snapshot) Validate(ctx context.Context, request *Request, rights authorizer.Authorizer, now time.Time) *Decision {
 	decision := new(Decision)
 	if request.deleting() {
 		return decision
@@ -52,7 +52,7 @@ func (s *Snapshot) Validate(ctx context.Context, request *Request, authorizer au
 		return decision
 	}
 	decision.Verdict.Denied = at.labelViolations(request)
-	decision.add(s.Guardrails.Evaluate(ctx, at.input(request, authorizer), now))
+	decision.add(s.Guardrails.Evaluate(ctx, at.input(request, rights), now))
 	decision.explain(at, request)
 	return decision
 }

@@ -57,7 +57,7 @@ func TestRequestsAreObservedByPhaseAndResult(t *testing.T) {
 	}
 }
 
-func TestNilAdmissionCountsNothing(t *testing.T) {
+func TestNilAdmissionCountsNothing(*testing.T) {
 	var admission *Admission
 	admission.Observe(PhaseMutate, ResultAllowed, time.Second)
 	admission.Count(&policies.Verdict{Denied: []policies.Violation{{Guardrail: "a"}}})

@@ -2,6 +2,7 @@ package cel_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	admissionv1 "k8s.io/api/admission/v1"
@@ -44,6 +45,7 @@ func webApp() map[string]any {
 			"host":     "https://shop.example.com:8443/cart",
 			"address":  "10.1.2.3",
 			"public":   true,
+			"text":     strings.Repeat("x", 3400),
 			"ports":    []any{int64(80), int64(443)},
 			"env":      []any{map[string]any{"name": "A", "value": "1"}, map[string]any{"name": "B"}},
 		},

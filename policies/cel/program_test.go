@@ -15,9 +15,9 @@ import (
 	"github.com/kroguard/kroguard/policies/v1alpha1"
 )
 
-// expensive costs more than 100,000 and less than the 1,000,000 that one expression may cost.
-const expensive = "[1,2,3,4,5,6,7,8,9,10].all(a, [1,2,3,4,5,6,7,8,9,10].all(b, [1,2,3,4,5,6,7,8,9,10].all(c, " +
-	"[1,2,3,4,5,6,7,8,9,10].all(d, a + b + c + d > 0))))"
+// expensive costs more than 100,000 and less than the 1,000,000 that one expression may cost, by the product of the lengths of
+// two long strings, but takes no time.
+const expensive = "object.spec.text.contains(object.spec.text)"
 
 // bomb costs more than one expression may.
 const bomb = "[1,2,3,4,5,6,7,8,9,10].all(a, [1,2,3,4,5,6,7,8,9,10].all(b, [1,2,3,4,5,6,7,8,9,10].all(c, " +

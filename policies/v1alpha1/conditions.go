@@ -17,7 +17,7 @@ const (
 	ReasonNamespaceConflict = "NamespaceConflict"
 	// ReasonInvalidSelector says that a label selector of the object can't be parsed.
 	ReasonInvalidSelector = "InvalidSelector"
-	// ReasonInForce says that an exception is honoured.
+	// ReasonInForce says that an exception is honored.
 	ReasonInForce = "InForce"
 	// ReasonExpired says that an exception's expiresAt has passed.
 	ReasonExpired = "Expired"

@@ -199,7 +199,7 @@ func TestANewGuardrailDoesNotWedgeWhatRuns(t *testing.T) {
 	})
 }
 
-// TestKroTakesUpAndFinishesAViolatingInstance: an instance that violates a new guardrail is labelled, finalized, expanded and
+// TestKroTakesUpAndFinishesAViolatingInstance: an instance that violates a new guardrail is labeled, finalized, expanded and
 // deleted by kro as ever.
 func TestKroTakesUpAndFinishesAViolatingInstance(t *testing.T) {
 	name := "unlucky-1"
@@ -215,7 +215,7 @@ func TestKroTakesUpAndFinishesAViolatingInstance(t *testing.T) {
 				return nil
 			}
 		}
-		return fmt.Errorf("kro has not labelled it: %v", labels)
+		return fmt.Errorf("kro has not labeled it: %v", labels)
 	})
 	harness.Eventually(t, eventually, func(context.Context) error {
 		answer, err := h.Run(context.Background(), "", "-n", "payments-dev", "get", "configmap", name)

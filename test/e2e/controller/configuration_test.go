@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -133,7 +134,7 @@ apiVersion: kro.run/v1alpha1
 kind: ResourceGraphDefinition
 metadata: {name: early}
 spec:
-  schema: {group: early.example.com, apiVersion: v1alpha1, kind: Early, spec: {size: string}}
+  schema: {group: early.example.com, apiVersion: v1alpha1, kind: Pioneer, spec: {size: string}}
   resources:
     - id: config
       template: {apiVersion: v1, kind: ConfigMap, metadata: {name: "early-${schema.metadata.name}"}, data: {size: "${schema.spec.size}"}}
@@ -145,7 +146,7 @@ spec:
 	}
 	h.MustRun(t, rgd, "apply", "--server-side", "-f", "-")
 	harness.Eventually(t, eventually, func(context.Context) error {
-		if !registered(t, runtimeschema.GroupResource{Group: "early.example.com", Resource: "earlies"}) {
+		if !registered(t, runtimeschema.GroupResource{Group: "early.example.com", Resource: "pioneers"}) {
 			return errors.New("no rule for early.example.com")
 		}
 		return nil
@@ -203,7 +204,7 @@ func TestADeletedCertificateIsIssuedAnewAndRegistered(t *testing.T) {
 			return err
 		}
 		for _, bundle := range [][]byte{mutating.Webhooks[0].ClientConfig.CABundle, validating.Webhooks[0].ClientConfig.CABundle} {
-			if string(bundle) == string(old) {
+			if bytes.Equal(bundle, old) {
 				return errors.New("the old CA bundle is still registered")
 			}
 		}

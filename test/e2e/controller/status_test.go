@@ -131,7 +131,7 @@ func TestAnExceptionExpiresByItself(t *testing.T) {
 		Spec: v1alpha1.GuardrailExceptionSpec{
 			Guardrails: []string{"follows"}, Reason: "for a few seconds only", ApprovedBy: "the test",
 			Match:     v1alpha1.ExceptionMatch{InstanceMatch: v1alpha1.InstanceMatch{Namespaces: []string{"default"}}},
-			ExpiresAt: metav1.NewTime(time.Now().Add(4 * time.Second).Truncate(time.Second)),
+			ExpiresAt: metav1.NewTime(time.Now().Add(8 * time.Second).Truncate(time.Second)),
 		},
 	}
 	if err := h.Client.Create(t.Context(), exception); err != nil {
@@ -140,7 +140,7 @@ func TestAnExceptionExpiresByItself(t *testing.T) {
 	expiry := exception.Spec.ExpiresAt.UTC().Format(time.RFC3339)
 	conditions := func() []metav1.Condition { return exception.Status.Conditions }
 	wantReady(t, exception, conditions, metav1.Condition{
-		Status: metav1.ConditionTrue, Reason: "InForce", Message: "the exception is honoured until " + expiry,
+		Status: metav1.ConditionTrue, Reason: "InForce", Message: "the exception is in force until " + expiry,
 	})
 	wantReady(t, exception, conditions, metav1.Condition{
 		Status: metav1.ConditionFalse, Reason: "Expired", Message: "the exception waives nothing since " + expiry,

@@ -36,7 +36,7 @@ Flags:
 	log.SetLogger(logr.Discard())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *keep); err != nil {
+	if err := run(ctx, os.Stdout, *keep); err != nil {
 		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 			err = errors.New("interrupted")
 		}
@@ -46,8 +46,8 @@ Flags:
 }
 
 // run starts everything, plays the scenes and, with keep, waits for Ctrl-C.
-func run(ctx context.Context, keep bool) (err error) {
-	terminal := newTerminal(os.Stdout)
+func run(ctx context.Context, out *os.File, keep bool) (err error) {
+	terminal := newTerminal(out)
 	terminal.say("Starting kube-apiserver, etcd and kro (built from their Go modules on the first run, which takes minutes) ...")
 	plane, err := controlplane.Start(ctx, controlplane.Options{})
 	if err != nil {

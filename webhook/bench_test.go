@@ -1,0 +1,69 @@
+package webhook
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"testing"
+
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/kroguard/kroguard/policies/v1alpha1"
+)
+
+// BenchmarkHandler measures the whole way of a request, JSON in and JSON out, as the API server sends it: a handler that does
+// nothing is the floor, which is decoding the review and encoding the answer.
+func BenchmarkHandler(b *testing.B) {
+	guardrails := make([]*v1alpha1.Guardrail, 0, 48)
+	for n := range cap(guardrails) {
+		guardrails = append(guardrails, benchGuardrail(n))
+	}
+	few, many := &Instances{Store: newStore(b)}, &Instances{Store: newStore(b, guardrails...)}
+	create := reviewOf(b, developer, webApp("{image: registry.example.com/shop:1, replicas: 3}"), "")
+	labeled := withLabels(webApp("{image: registry.example.com/shop:1, replicas: 3}"),
+		"cost-center: CC-1, kroguard.io/project: payments, kroguard.io/offering: webapp")
+	admitted := reviewOf(b, developer, labeled, "")
+	unchanged := reviewOf(b, developer, labeled, labeled)
+	nothing := admission.HandlerFunc(func(context.Context, admission.Request) admission.Response { return allow(nil) })
+	for _, bench := range []struct {
+		name    string
+		handler http.Handler
+		body    []byte
+	}{
+		{"noop", raw(nothing), create},
+		{"mutate", raw(few.Mutate()), create},
+		{"validate-2", raw(few.Validate()), admitted},
+		{"validate-50", raw(many.Validate()), admitted},
+		{"validate-unchanged", raw(many.Validate()), unchanged},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			if response := mustPost(b, bench.handler, bench.body); !response.Allowed {
+				b.Fatal(response.Result.Message)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := post(bench.handler, bench.body); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// benchGuardrail is one of many that hold: even ones in CEL, odd ones in Rego.
+func benchGuardrail(n int) *v1alpha1.Guardrail {
+	guardrail := &v1alpha1.Guardrail{}
+	guardrail.Name = fmt.Sprintf("bench-%02d", n)
+	if n%2 == 0 {
+		guardrail.Spec.CEL = &v1alpha1.CELPolicy{Validations: []v1alpha1.CELValidation{{
+			Expression: fmt.Sprintf("!has(object.spec.replicas) || object.spec.replicas <= %d", 10+n), Message: "too many replicas",
+		}}}
+		return guardrail
+	}
+	guardrail.Spec.Rego = &v1alpha1.RegoPolicy{Modules: []v1alpha1.RegoModule{{Name: "main.rego", Source: fmt.Sprintf(`package bench
+deny contains msg if {
+	input.review.object.spec.replicas > %d
+	msg := "too many replicas"
+}`, 10+n)}}}
+	return guardrail
+}
