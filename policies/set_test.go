@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -274,7 +276,7 @@ func TestFindingsAreLimited(t *testing.T) {
 	findings := func(n int, warnOnly bool) []policies.Finding {
 		list := make([]policies.Finding, n)
 		for i := range list {
-			list[i] = policies.Finding{Message: fmt.Sprint(i), WarnOnly: warnOnly}
+			list[i] = policies.Finding{Message: strconv.Itoa(i), WarnOnly: warnOnly}
 		}
 		return list
 	}
@@ -296,7 +298,7 @@ func TestFindingsAreLimited(t *testing.T) {
 			if len(verdict.Denied) != test.denied || len(verdict.Warned) != test.warned {
 				t.Fatalf("got %d denied and %d warned", len(verdict.Denied), len(verdict.Warned))
 			}
-			all := append(verdict.Warned, verdict.Denied...)
+			all := slices.Concat(verdict.Warned, verdict.Denied)
 			if got := all[len(all)-1].Message; got != test.last {
 				t.Errorf("last: got %q, want %q", got, test.last)
 			}

@@ -200,7 +200,7 @@ func (c *compiler) expression(source, path, before string) *expressionNode {
 		return nil
 	}
 	native := checked.NativeRep()
-	program, err := c.env.Program(checked, orderMaps(native)...)
+	program, err := c.env.Program(checked, append(orderMaps(native), guardCalls(native)...)...)
 	if err != nil {
 		c.fail(path, line, column, err.Error())
 		return nil

@@ -44,7 +44,7 @@ func (t *Template) Evaluate(variables Variables) (value any, ok bool, err error)
 	if t.readsObject {
 		variables.Object = t.doubles.applyToMap(variables.Object)
 	}
-	value, err = t.root.evaluate(activation{&variables}, newBudget())
+	value, err = t.root.evaluate(newActivation(&variables), newBudget())
 	if errors.Is(err, errNoValue) {
 		return nil, false, nil
 	}

@@ -136,6 +136,14 @@ func TestEvaluateYields(t *testing.T) {
 		{"a timestamp in RFC 3339", "${timestamp('2024-01-02T03:04:05Z')}", some("2024-01-02T03:04:05Z")},
 		{"an address as text", "${ip('10.0.0.1')}", some("10.0.0.1")},
 		{"the namespace, although CEL reserves that word", "${namespace.labels['env'] + object.metadata.namespace}", some("prodshop")},
+		{"a comparison of lists", "${project.parameters.zones == ['a', 'b']}", some(true)},
+		{"membership of a list", "${'b' in project.parameters.zones && !('c' in project.parameters.zones)}", some(true)},
+		{"membership of a map", "${'tier' in project.labels}", some(true)},
+		{"an optional field with a fallback", "${project.parameters.?missing.orValue('x') + object.?spec.?name.orValue('y')}", some("xx")},
+		{"an index into a computed list", "${['a', 'b'].map(x, x + x)[1]}", some("bb")},
+		{"a choice of lists", "${(project.name == 'x' ? ['a'] : project.parameters.zones).filter(z, z != 'a')[0]}", some("b")},
+		{"a joined list", "${project.parameters.zones.map(z, string(z)).join('-')}", some("a-b")},
+		{"formatted text", "${'%s/%d'.format([project.name, project.parameters.replicas])}", some("payments/3")},
 		{"presence as in Kubernetes", "${has(project.contact) ? 1 : 2}", some(int64(2))},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -157,6 +165,8 @@ func TestEvaluateYields(t *testing.T) {
 func TestEvaluateFails(t *testing.T) {
 	env := newEnvironment(t, nil)
 	laughs := "${[[1]]" + strings.Repeat(".map(x, [x, x, x, x])", 10) + "}"
+	nested := "[[1]" + strings.Repeat(".map(x, [x, x, x, x])", 17) + "]"
+	hidden := "[[dyn(1)]" + strings.Repeat(".map(x, dyn([x, x, x, x]))", 14) + "]"
 	const ten = "[1,2,3,4,5,6,7,8,9,10]"
 	burn := "${" + ten + ".all(a, " + ten + ".all(b, " + ten + ".all(c, " + ten + ".all(d, " + ten + ".all(e, a+b+c+d+e > 0)))))}"
 	for _, test := range []struct {
@@ -168,6 +178,12 @@ func TestEvaluateFails(t *testing.T) {
 		{"for a result that is exponentially large", laughs, errTooLarge.Error()},
 		{"for a text that is too large", "${'" + strings.Repeat("x", 300) + "'" + strings.Repeat(".replace('x', 'xxxxxxxxxx')", 3) + "}", errTooLarge.Error()},
 		{"for a text of parts that is too large", "${'" + strings.Repeat("x", 150) + "'" + strings.Repeat(".replace('x', 'xxxxxxxxxx')", 3) + "}-y", errTooLarge.Error()},
+		{"for comparing what is exponentially large", "${" + nested + ".all(a, a == a)}", "passed too many values"},
+		{"for finding it in a list", "${" + nested + ".all(a, a in [a])}", "passed too many values"},
+		{"for writing it as text", "${" + nested + ".map(a, '%s'.format([a]))}", "passed too many values"},
+		{"for a method on it", "${" + nested + ".map(a, [a, a].distinct())}", "passed too many values"},
+		{"for comparing it where its type is hidden", "${" + hidden + ".all(a, a == a)}", "passed too many values"},
+		{"for comparing often what is large", "${[" + "[1]" + strings.Repeat(".map(x, [x, x, x, x])", 7) + "].all(a, " + ten + ".all(b, " + ten + ".all(c, " + ten + ".all(d, a == a))))}", "passed too many values"},
 		{"beyond the cost limit", burn, "actual cost limit exceeded"},
 		{"for a number that JSON lacks", "${1.0 / 0.0}", "${1.0 / 0.0}: +Inf is no JSON number"},
 		{"for an unsigned number beyond int64", "${18446744073709551615u}", "18446744073709551615 is beyond the range of a 64-bit integer"},

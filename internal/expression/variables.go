@@ -24,12 +24,19 @@ const (
 	variableObject    = "object"
 )
 
-// activation lets CEL read Variables by name. A nil map reads as an empty one.
+// activation lets CEL read Variables by name, in one evaluation. A nil map reads as an empty one.
 type activation struct {
 	variables *Variables
+	// passed is how many values may still be passed to functions.
+	passed *int
 }
 
 var _ interpreter.Activation = activation{}
+
+func newActivation(variables *Variables) activation {
+	passed := maxPassedValues
+	return activation{variables: variables, passed: &passed}
+}
 
 // ResolveName returns the value of a variable.
 func (a activation) ResolveName(name string) (any, bool) {
@@ -42,6 +49,8 @@ func (a activation) ResolveName(name string) (any, bool) {
 		return orEmpty(a.variables.Offering), true
 	case variableObject:
 		return orEmpty(a.variables.Object), true
+	case variablePassed:
+		return a.passed, true
 	}
 	return nil, false
 }

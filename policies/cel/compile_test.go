@@ -2,6 +2,7 @@ package cel_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -193,7 +194,11 @@ func FuzzExpression(f *testing.F) {
 		}
 		program, _, err := driver.Compile(context.Background(), guardrail(policy))
 		if err != nil {
-			for _, place := range err.(policies.CompileErrors) {
+			places, ok := errors.AsType[policies.CompileErrors](err)
+			if !ok {
+				t.Fatalf("%q: got %T, want places: %v", expression, err, err)
+			}
+			for _, place := range places {
 				if place.Line < 0 || place.Column < 0 || place.Line > strings.Count(expression, "\n")+1 {
 					t.Fatalf("%q: no such place: %#v", expression, place)
 				}

@@ -2,6 +2,7 @@ package cel_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -100,7 +101,7 @@ func outcome(driver *cel.Driver, policy *v1alpha1.CELPolicy, in policies.InputOp
 	for _, finding := range findings {
 		outcome = append(outcome, "deny: "+finding.Message)
 	}
-	if failed, ok := err.(cel.EvaluationErrors); ok {
+	if failed, ok := errors.AsType[cel.EvaluationErrors](err); ok {
 		for range failed {
 			outcome = append(outcome, "error")
 		}
