@@ -96,7 +96,8 @@ func (c counted) Eval(vars interpreter.Activation) ref.Val {
 
 // count takes a value and all values in it off what is left, and reports whether that was enough.
 func count(value ref.Val, left *int) bool {
-	if *left--; *left < 0 {
+	*left--
+	if *left < 0 {
 		return false
 	}
 	switch v := value.(type) {

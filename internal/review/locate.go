@@ -61,9 +61,15 @@ func (location) byKro(settings Settings, request *Request) bool {
 	return slices.Contains(settings.KroUsers, request.Admission.UserInfo.Username)
 }
 
-// resolved reports whether offering, namespace and project can be told.
-func (l location) resolved() bool {
-	return l.offering != nil && !l.namespaceUnknown && len(l.resolution.Conflict) == 0 && l.resolution.Missing == ""
+// injectable reports whether defaults and labels can be told. Where nobody can say whose the namespace is, a new instance still
+// gets what the RGD gives to all: without it the API server might refuse it for a missing field, before Validate can say what is
+// really wrong. A running instance is left as it is.
+func (l location) injectable(request *Request) bool {
+	if l.offering == nil || l.namespaceUnknown {
+		return false
+	}
+	disputed := len(l.resolution.Conflict) > 0 || l.resolution.Missing != ""
+	return !disputed || request.OldObject == nil
 }
 
 // variables are what expressions in defaults and labels read, but for the object.

@@ -29,15 +29,15 @@ type Skipped struct {
 // Mutate injects defaults and labels. It is a pure function of the request and the snapshot, and idempotent: for an object with
 // the patch applied there is no operation left. It fails open: what can't be injected is left out and named in Skipped.
 //
-// What is being deleted, what kro writes for its own bookkeeping, and an instance whose offering or project can't be told are
-// left as they are.
+// What is being deleted, what kro writes for its own bookkeeping, and an instance whose offering can't be told are left as they
+// are.
 func (s *Snapshot) Mutate(request *Request) *Mutation {
 	untouched := &Mutation{Object: request.Object}
 	if request.deleting() {
 		return untouched
 	}
 	at := s.locate(request)
-	if !at.resolved() || at.byKro(s.Settings, request) && !request.changed(nil) {
+	if !at.injectable(request) || at.byKro(s.Settings, request) && !request.changed(nil) {
 		return untouched
 	}
 	result := injection.Compute(injection.Input{
