@@ -1,126 +1,36 @@
 package webhook
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	_ "embed"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
 
-	krov1alpha1 "github.com/kubernetes-sigs/kro/api/v1alpha1"
 	admissionv1 "k8s.io/api/admission/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
 
 	"github.com/kroguard/kroguard/internal/labeling"
-	"github.com/kroguard/kroguard/internal/offering"
-	"github.com/kroguard/kroguard/internal/project"
 	"github.com/kroguard/kroguard/internal/review"
-	"github.com/kroguard/kroguard/policies"
-	"github.com/kroguard/kroguard/policies/cel"
-	"github.com/kroguard/kroguard/policies/rego"
+	"github.com/kroguard/kroguard/internal/review/reviewtest"
 	"github.com/kroguard/kroguard/policies/v1alpha1"
 )
 
 //go:embed testdata/platform.yaml
 var platform []byte
 
-// configuration is what a snapshot is built of.
-type configuration struct {
-	offerings  []*offering.Offering
-	claims     []*project.Claim
-	namespaces map[string]*corev1.Namespace
-	guardrails []*v1alpha1.Guardrail
-}
-
 // newStore publishes a snapshot of testdata/platform.yaml with further guardrails.
 func newStore(tb testing.TB, guardrails ...*v1alpha1.Guardrail) *review.Store {
 	tb.Helper()
-	c := configuration{namespaces: map[string]*corev1.Namespace{}, guardrails: guardrails}
-	documents := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(platform)))
-	for {
-		document, err := documents.Read()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			tb.Fatal(err)
-		}
-		c.add(tb, document)
-	}
-	var namespaces []project.Namespace
-	for _, namespace := range c.namespaces {
-		namespaces = append(namespaces, project.Namespace{Name: namespace.Name, Labels: namespace.Labels})
-	}
 	store := review.NewStore()
-	store.Publish(&review.Snapshot{
-		Offerings:  offering.NewCatalog(c.offerings),
-		Projects:   project.NewIndex(c.claims, namespaces),
-		Guardrails: newCompiler(tb).Compile(tb.Context(), c.guardrails, nil),
-		Namespaces: c.namespaces,
-		Settings:   review.Settings{KroUsers: []string{kroUser}, LabelKeys: labeling.DefaultKeys()},
-	})
+	store.Publish(reviewtest.NewSnapshot(tb, platform, review.Settings{KroUsers: []string{kroUser}, LabelKeys: labeling.DefaultKeys()}, guardrails...))
 	return store
-}
-
-func (c *configuration) add(tb testing.TB, document []byte) {
-	tb.Helper()
-	var meta metav1.TypeMeta
-	decode(tb, document, &meta)
-	switch meta.Kind {
-	case "Namespace":
-		namespace := new(corev1.Namespace)
-		decode(tb, document, namespace)
-		c.namespaces[namespace.Name] = namespace
-	case "Project":
-		object := new(v1alpha1.Project)
-		decode(tb, document, object)
-		claim, errs := project.FromProject(object)
-		if len(errs) > 0 {
-			tb.Fatal(errs)
-		}
-		c.claims = append(c.claims, claim)
-	case "ResourceGraphDefinition":
-		rgd := new(krov1alpha1.ResourceGraphDefinition)
-		decode(tb, document, rgd)
-		parsed, problems, _ := offering.Parse(rgd)
-		if len(problems) > 0 {
-			tb.Fatal(problems)
-		}
-		c.offerings = append(c.offerings, parsed)
-	case "Guardrail":
-		guardrail := new(v1alpha1.Guardrail)
-		decode(tb, document, guardrail)
-		c.guardrails = append(c.guardrails, guardrail)
-	default:
-		tb.Fatalf("unexpected kind %q", meta.Kind)
-	}
-}
-
-func decode(tb testing.TB, document []byte, into any) {
-	tb.Helper()
-	if err := yaml.Unmarshal(document, into); err != nil {
-		tb.Fatal(err)
-	}
-}
-
-func newCompiler(tb testing.TB) *policies.Compiler {
-	tb.Helper()
-	driver, err := cel.New()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return policies.NewCompiler(driver, driver, rego.New(rego.Options{}))
 }
 
 const (
