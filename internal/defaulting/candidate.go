@@ -57,6 +57,8 @@ func eligible(change *provenance.Change, field offering.Default) bool {
 		value, _ := patch.Get(change.Object(), field.Path)
 		_, object := value.(map[string]any)
 		return object
+	case provenance.Settled, provenance.Injected:
+		return false
 	}
 	return false
 }

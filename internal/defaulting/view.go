@@ -2,6 +2,7 @@ package defaulting
 
 import (
 	"maps"
+	"slices"
 
 	"github.com/kroguard/kroguard/internal/patch"
 	"github.com/kroguard/kroguard/internal/provenance"
@@ -39,7 +40,7 @@ func without(change *provenance.Change, value any, path []string, depth int) (le
 		next := path
 		switch {
 		case depth >= len(path):
-			next = append(path[:len(path):len(path)], key)
+			next = slices.Concat(path, []string{key})
 		case key != path[depth]:
 			continue
 		}

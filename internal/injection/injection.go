@@ -1,4 +1,4 @@
-// Package injection injects defaults and labels into an instance: defaulting and labelling together, on one reading of who
+// Package injection injects defaults and labels into an instance: defaulting and labeling together, on one reading of who
 // wrote what.
 //
 // The two meet in the record of what was injected, the annotation kroguard.io/injected. The API server may call kroguard

@@ -136,6 +136,7 @@ func (l *labeler) decide(key string) {
 			return
 		}
 		l.inject(key, found.value, found.source)
+	case provenance.Written, provenance.Settled:
 	}
 }
 

@@ -42,7 +42,7 @@ func with(fields map[string]any, sets []Set, depth int) map[string]any {
 			i++
 			continue
 		}
-		// Neighbours below one parent are done together, so that a parent is mostly copied once.
+		// Neighbors below one parent are done together, so that a parent is mostly copied once.
 		end := i + 1
 		for end < len(sets) && len(sets[end].Path) > depth+1 && sets[end].Path[depth] == key {
 			end++

@@ -1,5 +1,10 @@
 package patch
 
+import (
+	"maps"
+	"slices"
+)
+
 // Get returns the value at a path of object fields, and whether it is there; a null is. Paths don't lead into arrays.
 func Get(object map[string]any, path []string) (any, bool) {
 	var value any = object
@@ -21,26 +26,10 @@ func Equal(a, b any) bool {
 	switch a := a.(type) {
 	case map[string]any:
 		b, ok := b.(map[string]any)
-		if !ok || len(a) != len(b) {
-			return false
-		}
-		for key, value := range a {
-			if other, ok := b[key]; !ok || !Equal(value, other) {
-				return false
-			}
-		}
-		return true
+		return ok && maps.EqualFunc(a, b, Equal)
 	case []any:
 		b, ok := b.([]any)
-		if !ok || len(a) != len(b) {
-			return false
-		}
-		for i := range a {
-			if !Equal(a[i], b[i]) {
-				return false
-			}
-		}
-		return true
+		return ok && slices.EqualFunc(a, b, Equal)
 	case int64:
 		if b, ok := b.(float64); ok {
 			return sameNumber(a, b)

@@ -58,16 +58,20 @@ func Examine(request Request) *Change {
 	}
 }
 
-// Object is the instance as it arrived; OldObject the one before an UPDATE, nil on CREATE. Read only.
-func (c *Change) Object() map[string]any    { return c.request.Object }
+// Object is the instance as it arrived. Read only.
+func (c *Change) Object() map[string]any { return c.request.Object }
+
+// OldObject is the instance before an UPDATE, nil on CREATE. Read only.
 func (c *Change) OldObject() map[string]any { return c.request.OldObject }
 
 // Creates reports whether the request is a CREATE.
 func (c *Change) Creates() bool { return c.request.OldObject == nil }
 
-// Trusted are the claims of the old object, Incoming those of the object as it arrived: a user's invention, or what kroguard
-// itself wrote a moment ago where the API server calls it again. Both read only.
-func (c *Change) Trusted() Claims  { return c.trusted }
+// Trusted are the claims of the old object. Read only.
+func (c *Change) Trusted() Claims { return c.trusted }
+
+// Incoming are the claims of the object as it arrived: a user's invention, or what kroguard itself wrote a moment ago where the
+// API server calls it again. Read only.
 func (c *Change) Incoming() Claims { return c.incoming }
 
 // Refuted are the incoming claims that an outcome does not bear out: they aren't among the claims that it records.

@@ -18,8 +18,9 @@ import (
 // fieldManager signs what the control plane itself applies.
 const fieldManager = "controlplane"
 
-var customResourceDefinitions = schema.GroupVersionResource{
-	Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions",
+// customResourceDefinitions is where the API server keeps CRDs.
+func customResourceDefinitions() schema.GroupVersionResource {
+	return schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
 }
 
 // manifest is an object and where the API server keeps its kind.
@@ -100,7 +101,7 @@ func readCRDs(dir string) ([]manifest, error) {
 		if err := yaml.Unmarshal(text, &object.Object); err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
-		crds = append(crds, manifest{resource: customResourceDefinitions, object: object})
+		crds = append(crds, manifest{resource: customResourceDefinitions(), object: object})
 	}
 	return crds, nil
 }
@@ -120,7 +121,7 @@ func (m manifest) apply(ctx context.Context, client dynamic.Interface) error {
 // hence a plain HTTP client.
 func (p *ControlPlane) waitServed(ctx context.Context, client dynamic.Interface, crd *unstructured.Unstructured) error {
 	err := poll(ctx, nil, func(ctx context.Context) error {
-		now, err := client.Resource(customResourceDefinitions).Get(ctx, crd.GetName(), metav1.GetOptions{})
+		now, err := client.Resource(customResourceDefinitions()).Get(ctx, crd.GetName(), metav1.GetOptions{})
 		if err != nil {
 			return err
 		}

@@ -22,8 +22,8 @@ const ownerEnv = "CONTROLPLANE_TEST_OWNER"
 
 // The ways to end.
 const (
-	endInPanic = "panic"     // by itself
-	endByOther = "signalled" // by whoever started it
+	endInPanic = "panic"    // by itself
+	endByOther = "signaled" // by whoever started it
 )
 
 // ownership is what the owner tells.

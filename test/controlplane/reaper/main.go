@@ -82,7 +82,7 @@ func run(args []string) int {
 
 	// The parent-death signal belongs to the thread that starts the program: keep that thread.
 	runtime.LockOSThread()
-	cmd := exec.Command(o.program[0], o.program[1:]...)
+	cmd := exec.Command(o.program[0], o.program[1:]...) //nolint:noctx // ending it is what the rest of this file is about
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	cmd.SysProcAttr = childAttributes()
 	if err := cmd.Start(); err != nil {

@@ -56,7 +56,7 @@ func TestAMalformedAnnotationIsRefusedWithLineAndReason(t *testing.T) {
 		"CEL of the wrong type":        {"    kroguard.io/defaults: |\n      replicas: ${project.name}", []string{"kroguard.io/defaults", "replicas"}},
 		"illegal label":                {"    kroguard.io/labels: |\n      \"no label\": x", []string{"kroguard.io/labels", "no label"}},
 		"a label that is kro's":        {"    kroguard.io/labels: |\n      kro.run/owned: \"true\"", []string{"kroguard.io/labels", "kro.run/owned"}},
-		"a misspelt annotation":        {"    kroguard.io/default: |\n      size: small", []string{"kroguard.io/default", "kroguard.io/defaults"}},
+		"a misspelled annotation":      {"    kroguard.io/default: |\n      size: small", []string{"kroguard.io/default", "kroguard.io/defaults"}},
 		"two at once": {
 			"    kroguard.io/catalog: \"maybe\"\n    kroguard.io/docs-url: \"ftp://x\"",
 			[]string{"kroguard.io/catalog", "kroguard.io/docs-url"},

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -186,10 +187,10 @@ func TestWhatKroDoesItselfCostsNoCall(t *testing.T) {
 	}
 	harness.Eventually(t, eventually, func(ctx context.Context) error {
 		err := h.Client.Get(ctx, types.NamespacedName{Namespace: "payments-dev", Name: name}, widget(name, nil))
-		if client.IgnoreNotFound(err) == nil && err != nil {
-			return nil
+		if !apierrors.IsNotFound(err) {
+			return fmt.Errorf("kro has not finalized it: %w", err)
 		}
-		return fmt.Errorf("kro has not finalized it: %w", err)
+		return nil
 	})
 	spared := 0
 	for line := range strings.Lines(auditLog(t)) {

@@ -22,7 +22,7 @@ const (
 	readyTimeout = 60 * time.Second
 	// exitTimeout is how long kroguard may take to drain and exit after a SIGTERM.
 	exitTimeout = 30 * time.Second
-	pollEvery   = 20 * time.Millisecond
+	pollEvery   = 50 * time.Millisecond
 )
 
 // Kroguard is a running kroguard process.
@@ -92,7 +92,7 @@ func (k *Kroguard) start() error {
 	if err != nil {
 		return fmt.Errorf("opening kroguard's log: %w", err)
 	}
-	defer logFile.Close() //nolint:errcheck // the child has its own descriptor
+	defer logFile.Close() // the child has its own descriptor
 	k.cmd.Stderr = logFile
 	stdin, err := k.cmd.StdinPipe()
 	if err != nil {
@@ -144,7 +144,7 @@ func (k *Kroguard) WaitReady(ctx context.Context) error {
 
 // Ready reports whether /readyz is 200.
 func (k *Kroguard) Ready(ctx context.Context) bool {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+k.HealthAddress+"/readyz", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+k.HealthAddress+"/readyz", http.NoBody)
 	if err != nil {
 		return false
 	}
@@ -152,7 +152,7 @@ func (k *Kroguard) Ready(ctx context.Context) bool {
 	if err != nil {
 		return false
 	}
-	defer response.Body.Close() //nolint:errcheck // nothing was read
+	defer response.Body.Close()
 	return response.StatusCode == http.StatusOK
 }
 
@@ -164,7 +164,7 @@ func (k *Kroguard) Terminate() error { return k.end(syscall.SIGTERM) }
 
 func (k *Kroguard) end(signal syscall.Signal) error {
 	if err := syscall.Kill(k.pid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
-		return fmt.Errorf("signalling kroguard: %w", err)
+		return fmt.Errorf("signaling kroguard: %w", err)
 	}
 	select {
 	case <-k.done:
@@ -194,7 +194,7 @@ func freePorts(n int) ([]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("finding a free port: %w", err)
 		}
-		defer listener.Close() //nolint:errcheck,revive // all are held until all are found, so that they differ
+		defer listener.Close() //nolint:revive // all are held until all are found, so that they differ
 		addresses[i] = listener.Addr().String()
 	}
 	return addresses, nil

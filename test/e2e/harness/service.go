@@ -97,7 +97,7 @@ func (s *Service) accept(ctx context.Context) {
 
 // forward joins a connection with one to the next ready replica.
 func (s *Service) forward(ctx context.Context, client net.Conn) {
-	defer client.Close() //nolint:errcheck // it is over either way
+	defer client.Close()
 	replica := s.pick()
 	if replica == nil {
 		return
@@ -106,7 +106,7 @@ func (s *Service) forward(ctx context.Context, client net.Conn) {
 	if err != nil {
 		return
 	}
-	defer server.Close() //nolint:errcheck // it is over either way
+	defer server.Close()
 	stop := context.AfterFunc(ctx, func() { _ = client.Close(); _ = server.Close() })
 	defer stop()
 	answered := make(chan struct{})

@@ -18,7 +18,7 @@ const usage = `controlplane builds and runs a Kubernetes control plane with kro:
 kro controller, on free ports of this machine, without containers and without root.
 
 Usage:
-  controlplane build          build what is not in the cache yet and print the paths
+  controlplane build          compile what is not in the cache yet and print the paths
   controlplane assets         the same, and print a folder with the programs under their plain names
   controlplane up [flags]     start a control plane that lasts until Ctrl-C (flags: controlplane up --help)
 

@@ -40,7 +40,7 @@ func Reserve() (*Port, error) {
 		return nil, err
 	}
 	for range attempts {
-		number := first + rand.IntN(last-first+1)
+		number := first + rand.IntN(last-first+1) //nolint:gosec // nobody has to be kept from guessing it
 		lock, err := flock.Try(filepath.Join(dir, strconv.Itoa(number)))
 		if err != nil {
 			continue
@@ -58,7 +58,7 @@ func Reserve() (*Port, error) {
 // free tells whether a server could listen there now. Users of one machine do not share the lock
 // files, hence the question.
 func free(number int) bool {
-	l, err := net.Listen("tcp", Address(number))
+	l, err := net.Listen("tcp", Address(number)) //nolint:noctx // it returns at once
 	if err != nil {
 		return false
 	}

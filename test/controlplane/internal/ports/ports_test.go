@@ -14,7 +14,7 @@ func TestReservedPortsDifferAndAreFree(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer port.Release()
+		t.Cleanup(port.Release)
 		if seen[port.Number] {
 			t.Errorf("%d was reserved twice", port.Number)
 		}

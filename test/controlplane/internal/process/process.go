@@ -64,7 +64,7 @@ func Start(c Command) (*Process, error) {
 	defer log.Close() // the reaper has its own descriptor
 
 	args := []string{"-grace", c.Grace.String(), "-remove-if-orphaned", c.RemoveIfOrphaned, "--", c.Path}
-	cmd := exec.Command(c.Reaper, append(args, c.Args...)...)
+	cmd := exec.Command(c.Reaper, append(args, c.Args...)...) //nolint:noctx // it outlives the call; Stop ends it
 	cmd.Env, cmd.Dir, cmd.Stderr = c.Env, c.Dir, log
 	// Out of the terminal's foreground group: Ctrl-C is for us to handle, or to die of.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

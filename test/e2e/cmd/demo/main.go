@@ -12,9 +12,8 @@ import (
 	"os/signal"
 	"syscall"
 
-	"sigs.k8s.io/controller-runtime/pkg/log"
-
 	"github.com/go-logr/logr"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/kroguard/kroguard/test/controlplane"
 	"github.com/kroguard/kroguard/test/e2e/harness"
