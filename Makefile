@@ -52,7 +52,10 @@ build: ## Build bin/kroguard.
 
 .PHONY: demo
 demo: controlplane ## Show kroguard at work on a real control plane; KEEP=1 leaves it running.
-	go -C test/e2e run ./cmd/demo
+	@echo "building kroguard and the demo (minutes the first time) ..."
+	@go build -o bin/kroguard ./cmd/kroguard
+	@go -C test/e2e build -o $(CURDIR)/bin/demo ./cmd/demo
+	@bin/demo $(if $(KEEP),-keep)
 
 .PHONY: image
 image: ## Build the container image with docker.
