@@ -38,7 +38,9 @@ func (d *demo) fails(ctx context.Context, want expect, args ...string) error {
 
 // kubectl runs a command and shows it with its whole answer, both streams.
 func (d *demo) kubectl(ctx context.Context, args []string) (string, error) {
-	out, err := d.KubectlCommand(ctx, args...).CombinedOutput()
+	cmd := d.KubectlCommand(ctx, args...)
+	cmd.Dir = harness.File()
+	out, err := cmd.CombinedOutput()
 	d.terminal.command("kubectl "+quote(args), string(out))
 	return string(out), err
 }
@@ -61,11 +63,10 @@ func (d *demo) appears(ctx context.Context, resource string) error {
 	return nil
 }
 
-// quote renders arguments as a person would type them in the repository's root.
+// quote renders arguments as a person would type them.
 func quote(args []string) string {
 	words := make([]string, len(args))
 	for i, arg := range args {
-		arg = strings.TrimPrefix(arg, harness.File()+"/")
 		if strings.ContainsAny(arg, " {}\\'\"*$") {
 			arg = "'" + arg + "'"
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/kroguard/kroguard/test/e2e/harness"
@@ -76,7 +77,7 @@ func (d *demo) accepted(ctx context.Context) error {
 func (d *demo) refused(ctx context.Context) error {
 	d.show("instances", "refused.yaml")
 	if err := d.fails(ctx, expect{contains: []string{
-		"replica-limit", "50", "at most 5", "debug logging", "trusted-images", "is not from", "names no version",
+		"4 violations", "replica-limit", "50", "at most 5", "no-debug-logging", "trusted-images", "is not from", "names no version",
 	}}, "apply", "-f", sample("instances", "refused.yaml")); err != nil {
 		return err
 	}
@@ -121,18 +122,18 @@ func (d *demo) excepted(ctx context.Context) error {
 	return d.succeeds(ctx, expect{contains: []string{"Warning:", "exception load-test", "created"}}, "apply", "-f", sample("instances", "load-test.yaml"))
 }
 
-// sample is the path of a file in config/samples.
+// sample is the path of a file in config/samples, from the repository's root, where the commands run.
 func sample(elements ...string) string {
-	return harness.File(append([]string{"config", "samples"}, elements...)...)
+	return filepath.Join(append([]string{"config", "samples"}, elements...)...)
 }
 
-// show prints a sample without its comments' paths.
+// show prints a sample.
 func (d *demo) show(elements ...string) {
-	content, err := os.ReadFile(sample(elements...))
+	content, err := os.ReadFile(harness.File(sample(elements...)))
 	if err != nil {
 		content = []byte(err.Error())
 	}
-	d.terminal.command("cat "+"config/samples/"+strings.Join(elements, "/"), "")
+	d.terminal.command("cat "+sample(elements...), "")
 	d.terminal.file(string(content))
 }
 
