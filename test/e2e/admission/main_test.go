@@ -17,13 +17,17 @@ import (
 //go:embed testdata/platform.yaml
 var platform string
 
-// h is shared by the tests of this package, which use instances of different names.
-var h *harness.Harness
+// h and kroguard are shared by the tests of this package, which use instances of different names.
+var (
+	h        *harness.Harness
+	kroguard *harness.Kroguard
+)
 
 func TestMain(m *testing.M) {
 	os.Exit(harness.Main(m, controlplane.Options{Audit: true}, func(started *harness.Harness) error {
 		h = started
-		if _, err := h.StartReadyKroguard(context.Background(), harness.KroguardOptions{}); err != nil {
+		var err error
+		if kroguard, err = h.StartReadyKroguard(context.Background(), harness.KroguardOptions{}); err != nil {
 			return err
 		}
 		return h.Publish(context.Background(), platform, "widget")

@@ -3,6 +3,7 @@ package availability
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -41,7 +42,14 @@ func TestWithoutKroguardNoInstanceGetsInAndEverythingElseWorks(t *testing.T) {
 	if err := h.Client.Create(t.Context(), config); err != nil {
 		t.Errorf("creating a ConfigMap: %v", err)
 	}
-	publishes(t, "kroguard's own kinds", noHuge)
+	for _, namespace := range []string{"kube-system", harness.Namespace} {
+		spared := instance("kro.run", "Outage", "spared", "small")
+		spared.SetNamespace(namespace)
+		if err := h.Client.Create(t.Context(), spared); err != nil {
+			t.Errorf("in %s, which is never intercepted: %v", namespace, err)
+		}
+	}
+	publishes(t, "kroguard's own kinds", noHuge+"---"+broken)
 	publishes(t, "an RGD", rgd("during", "kro.run", "During"))
 	publishes(t, "an RGD of a group without a rule", rgd("elsewhere", "elsewhere.example.com", "Elsewhere"))
 	h.MustRun(t, "", "-n", "default", "delete", "outage", "before", "--timeout="+eventually.String())
@@ -53,9 +61,48 @@ func TestWithoutKroguardNoInstanceGetsInAndEverythingElseWorks(t *testing.T) {
 	harness.Eventually(t, eventually, func(ctx context.Context) error {
 		return h.Client.Create(ctx, instance("kro.run", "Outage", "after", "small"))
 	})
+	countsByItsFailurePolicy(t)
 	harness.Eventually(t, eventually, func(ctx context.Context) error {
 		return h.Client.Create(ctx, instance("kro.run", "During", "after", "small"))
 	})
+}
+
+// broken are two guardrails that don't compile. kroguard refuses such ones; these get in while it is down.
+const broken = `
+apiVersion: kroguard.io/v1alpha1
+kind: Guardrail
+metadata: {name: broken-closed}
+spec:
+  match: {names: ["closed-*"]}
+  cel: {validations: [{expression: "object.spec.size ==", message: x}]}
+---
+apiVersion: kroguard.io/v1alpha1
+kind: Guardrail
+metadata: {name: broken-open}
+spec:
+  failurePolicy: Ignore
+  match: {names: ["open-*"]}
+  cel: {validations: [{expression: "object.spec.size ==", message: x}]}
+`
+
+// countsByItsFailurePolicy: a guardrail that got in although it does not compile shows it, and refuses what it applies to or not,
+// as its failurePolicy says.
+func countsByItsFailurePolicy(t *testing.T) {
+	t.Helper()
+	for _, name := range []string{"broken-closed", "broken-open"} {
+		h.MustRun(t, "", "wait", "--for=condition=Ready=False", "--timeout="+eventually.String(), "guardrail/"+name)
+		message := h.MustRun(t, "", "get", "guardrail", name, "-o", "jsonpath={.status.conditions[0].message}")
+		if !strings.Contains(message, "line 1, column 20") {
+			t.Errorf("the condition of %s has no line and column: %s", name, message)
+		}
+	}
+	err := h.Client.Create(t.Context(), instance("kro.run", "Outage", "closed-1", "small"))
+	if !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "does not compile") {
+		t.Errorf("failurePolicy Fail: got %v, want a refusal that says why", err)
+	}
+	if err := h.Client.Create(t.Context(), instance("kro.run", "Outage", "open-1", "small")); err != nil {
+		t.Errorf("failurePolicy Ignore: %v", err)
+	}
 }
 
 // publishes applies manifests, which must succeed.
