@@ -28,6 +28,9 @@ GOLANGCI_LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
 GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
 SUMMARY := $(TOOLS)/summary
 
+# Makes a progress report of `go build -v`, which names each package as it is compiled, and passes errors on.
+COMPILED := awk '/^\#|[: ]/ {print; next} ++n % 100 == 0 {print "  " n " packages compiled ..."; fflush()}'
+
 RESULTS := $(CURDIR)/.cache/results
 TEST := $(SUMMARY) test -results $(RESULTS) -name
 STEP := $(SUMMARY) step -results $(RESULTS) -name
@@ -53,8 +56,8 @@ build: ## Build bin/kroguard.
 .PHONY: demo
 demo: controlplane ## Show kroguard at work on a real control plane; KEEP=1 leaves it running.
 	@echo "building kroguard and the demo (minutes the first time) ..."
-	@go build -o bin/kroguard ./cmd/kroguard
-	@go -C test/e2e build -o $(CURDIR)/bin/demo ./cmd/demo
+	@go build -v -o bin/kroguard ./cmd/kroguard 2>&1 | $(COMPILED)
+	@go -C test/e2e build -v -o $(CURDIR)/bin/demo ./cmd/demo 2>&1 | $(COMPILED)
 	@bin/demo $(if $(KEEP),-keep)
 
 .PHONY: image
