@@ -125,7 +125,7 @@ fuzz: $(SUMMARY) ## Run each fuzz target for FUZZTIME.
 	while IFS=: read -r file line; do \
 		target=$${line#func }; target=$${target%%(*}; \
 		$(STEP) "fuzz $$(dirname "$$file") $$target" -- \
-			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")" || failed=1; \
+			.ci/fuzz "$$(dirname "$$file")" "$$target" $(FUZZTIME) || failed=1; \
 	done < <(grep -rE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*\(' cmd internal policies webhook | sort); \
 	exit $$failed
 
