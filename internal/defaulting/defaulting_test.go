@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kroguard/kroguard/internal/defaulting"
+	"github.com/kroguard/kroguard/internal/injection/injectiontest"
 )
 
 func TestCompute(t *testing.T) {
@@ -173,8 +174,8 @@ func TestCompute(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			o := parse(t, tt.annotations)
-			_, result := run(t, o, decode(t, tt.object), decode(t, tt.old), "")
+			o := injectiontest.Offering(t, webApp, tt.annotations)
+			_, result := run(t, o, injectiontest.Object(t, tt.object), injectiontest.Object(t, tt.old), "")
 			if diff := cmp.Diff(tt.injected, injected(result)); diff != "" {
 				t.Errorf("injected (-want +got):\n%s", diff)
 			}
@@ -186,8 +187,8 @@ func TestCompute(t *testing.T) {
 }
 
 func TestWithoutOfferingWhatWasInjectedSticks(t *testing.T) {
-	_, result := run(t, nil, decode(t, instance("", `{"image":"nginx:2"}`)),
-		decode(t, instance(recorded(`{"spec.region":"defaults"}`), `{"image":"nginx","region":"eu-central-1"}`)), "")
+	_, result := run(t, nil, injectiontest.Object(t, instance("", `{"image":"nginx:2"}`)),
+		injectiontest.Object(t, instance(recorded(`{"spec.region":"defaults"}`), `{"image":"nginx","region":"eu-central-1"}`)), "")
 	if diff := cmp.Diff([]string{`spec.region "eu-central-1" defaults`}, injected(result)); diff != "" {
 		t.Errorf("injected (-want +got):\n%s", diff)
 	}
@@ -201,8 +202,8 @@ func TestChainsLongerThanTheRoundsEndTheSameWayTwice(t *testing.T) {
 		fmt.Fprintf(&annotation, "  f%02d: ${object.spec.free.f%02d}\n", i, i+1)
 	}
 	annotation.WriteString("  f30: end\n")
-	o := parse(t, map[string]string{"defaults": annotation.String()})
-	_, result := run(t, o, decode(t, instance("", `{}`)), nil, "")
+	o := injectiontest.Offering(t, webApp, map[string]string{"defaults": annotation.String()})
+	_, result := run(t, o, injectiontest.Object(t, instance("", `{}`)), nil, "")
 	if got := len(result.Injections); got < 10 || got > 30 {
 		t.Errorf("%d of 31 fields injected, want as many as the rounds allow and not all", got)
 	}
@@ -211,8 +212,8 @@ func TestChainsLongerThanTheRoundsEndTheSameWayTwice(t *testing.T) {
 func BenchmarkCompute(b *testing.B) {
 	var annotation strings.Builder
 	annotation.WriteString("size: large\nregion: ${project.parameters.region}\nhost: ${namespace.name}.example\nurl: https://${object.spec.host}\ntags: [a, b]\nresources: {cpu: 500m, memory: 1Gi}\nfree: {a: 1, b: 2, c: 3}\n")
-	o := parse(b, map[string]string{"defaults": annotation.String()})
-	object := decode(b, instance(`"managedFields":[`+managed("argocd", "Apply", `"f:image":{}`)+`]`, asSent))
+	o := injectiontest.Offering(b, webApp, map[string]string{"defaults": annotation.String()})
+	object := injectiontest.Object(b, instance(`"managedFields":[`+managed("argocd", "Apply", `"f:image":{}`)+`]`, asSent))
 	b.ReportAllocs()
 	for b.Loop() {
 		result := defaulting.Compute(defaulting.Input{

@@ -3,9 +3,7 @@ package defaulting_test
 import (
 	"testing"
 
-	krov1alpha1 "github.com/kubernetes-sigs/kro/api/v1alpha1"
 	"k8s.io/apimachinery/pkg/util/json"
-	"sigs.k8s.io/yaml"
 
 	"github.com/kroguard/kroguard/internal/defaulting"
 	"github.com/kroguard/kroguard/internal/expression"
@@ -38,40 +36,6 @@ spec:
         bucket: string | required=true
         schedule: string
 `
-
-// parse reads the web application's RGD with annotations of kroguard.io.
-func parse(t testing.TB, annotations map[string]string) *offering.Offering {
-	t.Helper()
-	var rgd krov1alpha1.ResourceGraphDefinition
-	if err := yaml.Unmarshal([]byte(webApp), &rgd); err != nil {
-		t.Fatal(err)
-	}
-	rgd.Annotations = map[string]string{}
-	for key, value := range annotations {
-		rgd.Annotations["kroguard.io/"+key] = value
-	}
-	parsed, problems, _ := offering.Parse(&rgd)
-	if len(problems) > 0 {
-		t.Fatalf("the RGD of the test is wrong: %v", problems)
-	}
-	if parsed.Schema == nil {
-		t.Fatal("the RGD of the test has no schema")
-	}
-	return parsed
-}
-
-// decode reads an object as the webhook does; "" is nil.
-func decode(t testing.TB, text string) map[string]any {
-	t.Helper()
-	if text == "" {
-		return nil
-	}
-	var object map[string]any
-	if err := json.Unmarshal([]byte(text), &object); err != nil {
-		t.Fatalf("%v in %s", err, text)
-	}
-	return object
-}
 
 // variables are those of an instance in project payments.
 func variables() expression.Variables {

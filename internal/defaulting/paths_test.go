@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kroguard/kroguard/internal/injection/injectiontest"
 )
 
 // The bodies below have the shape in which a kube-apiserver 1.36 sends them: CRD defaults (size, replicas, resources.memory)
@@ -55,7 +57,7 @@ const (
 )
 
 func TestPaths(t *testing.T) {
-	o := parse(t, map[string]string{
+	o := injectiontest.Offering(t, webApp, map[string]string{
 		"defaults":          "size: medium\nregion: eu-central-1\nresources:\n  cpu: 500m\n",
 		"defaults.payments": "size: large\n",
 	})
@@ -265,9 +267,9 @@ func TestPaths(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			object, old := decode(t, tt.object), decode(t, tt.old)
+			object, old := injectiontest.Object(t, tt.object), injectiontest.Object(t, tt.old)
 			got, result := run(t, o, object, old, tt.manager)
-			if diff := cmp.Diff(decode(t, tt.spec), got["spec"]); diff != "" {
+			if diff := cmp.Diff(injectiontest.Object(t, tt.spec), got["spec"]); diff != "" {
 				t.Errorf("spec (-want +got):\n%s", diff)
 			}
 			if tt.record == "" {
@@ -276,7 +278,7 @@ func TestPaths(t *testing.T) {
 			if diff := cmp.Diff(tt.record, result.Claims().String()); diff != "" {
 				t.Errorf("record (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(decode(t, tt.object), object); diff != "" {
+			if diff := cmp.Diff(injectiontest.Object(t, tt.object), object); diff != "" {
 				t.Errorf("the input was modified (-before +after):\n%s", diff)
 			}
 		})

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/kroguard/kroguard/internal/injection"
+	"github.com/kroguard/kroguard/internal/injection/injectiontest"
 	"github.com/kroguard/kroguard/internal/patch"
 	"github.com/kroguard/kroguard/internal/project"
 	"github.com/kroguard/kroguard/internal/provenance"
@@ -37,12 +38,12 @@ func settings(t testing.TB) []setting {
 	}
 	projects := []*project.Project{
 		nil,
-		payments(t, nil, nil),
-		payments(t, v1alpha1.LabelMap{"team": "enforced", "tier": "gold"}, v1alpha1.LabelMap{"region": "eu"}),
+		injectiontest.Project(t, nil, nil),
+		injectiontest.Project(t, v1alpha1.LabelMap{"team": "enforced", "tier": "gold"}, v1alpha1.LabelMap{"region": "eu"}),
 	}
 	var all []setting
 	for _, annotations := range offerings {
-		o := offeringWith(t, annotations)
+		o := injectiontest.Offering(t, injectiontest.WebApp, annotations)
 		for _, p := range projects {
 			all = append(all, setting{project: p, offering: o})
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kroguard/kroguard/internal/injection/injectiontest"
 	"github.com/kroguard/kroguard/internal/labeling"
 	"github.com/kroguard/kroguard/internal/project"
 	"github.com/kroguard/kroguard/policies/v1alpha1"
@@ -73,10 +74,10 @@ func TestLabelsOnCreate(t *testing.T) {
 				annotations["labels"] = tt.template
 			}
 			s := setting{
-				project: payments(t, tt.enforced, tt.defaults), offering: offeringWith(t, annotations),
+				project: injectiontest.Project(t, tt.enforced, tt.defaults), offering: injectiontest.Offering(t, injectiontest.WebApp, annotations),
 				namespace: project.Namespace{Name: "payments-dev", Labels: tt.namespace}, user: "jane",
 			}
-			got, result := mutateTwice(t, s, decode(t, `{"metadata":{`+tt.metadata+`},"spec":{"image":"nginx"}}`), nil)
+			got, result := mutateTwice(t, s, injectiontest.Object(t, `{"metadata":{`+tt.metadata+`},"spec":{"image":"nginx"}}`), nil)
 			if diff := cmp.Diff(tt.want, texts(got, "labels")); diff != "" {
 				t.Errorf("labels (-want +got):\n%s", diff)
 			}
@@ -89,11 +90,11 @@ func TestLabelsOnCreate(t *testing.T) {
 
 func TestRecordNamesEverySource(t *testing.T) {
 	s := setting{
-		project:   payments(t, v1alpha1.LabelMap{"dc": "eu1"}, nil),
-		offering:  offeringWith(t, map[string]string{"defaults.payments": "region: eu-central-1", "labels": "tier: gold"}),
+		project:   injectiontest.Project(t, v1alpha1.LabelMap{"dc": "eu1"}, nil),
+		offering:  injectiontest.Offering(t, injectiontest.WebApp, map[string]string{"defaults.payments": "region: eu-central-1", "labels": "tier: gold"}),
 		namespace: project.Namespace{Name: "payments-dev", Labels: map[string]string{"env": "dev"}}, user: "jane",
 	}
-	got, _ := mutateTwice(t, s, decode(t, `{"metadata":{"name":"shop","labels":{"owner":"me"}},"spec":{}}`), nil)
+	got, _ := mutateTwice(t, s, injectiontest.Object(t, `{"metadata":{"name":"shop","labels":{"owner":"me"}},"spec":{}}`), nil)
 	want := map[string]string{
 		"kroguard.io/created-by": "jane",
 		"kroguard.io/injected": `{"labels.app":"instance","labels.dc":"project payments","labels.env":"namespace payments-dev",` +
@@ -113,8 +114,8 @@ func TestInventedRecordIsNotKept(t *testing.T) {
 	}
 	for name, object := range tests {
 		t.Run(name, func(t *testing.T) {
-			s := setting{project: payments(t, nil, nil), offering: offeringWith(t, nil), user: "jane"}
-			_, result := mutateTwice(t, s, decode(t, object), nil)
+			s := setting{project: injectiontest.Project(t, nil, nil), offering: injectiontest.Offering(t, injectiontest.WebApp, nil), user: "jane"}
+			_, result := mutateTwice(t, s, injectiontest.Object(t, object), nil)
 			if source, ok := result.Claims["labels.team"]; ok {
 				t.Errorf("the record says that %q gave the label", source)
 			}
@@ -149,9 +150,9 @@ func TestCreatedBy(t *testing.T) {
 				if annotations == "" {
 					return nil
 				}
-				return decode(t, `{"metadata":{"name":"shop","labels":{"kroguard.io/offering":"webapp"},"annotations":`+annotations+`},"spec":{}}`)
+				return injectiontest.Object(t, `{"metadata":{"name":"shop","labels":{"kroguard.io/offering":"webapp"},"annotations":`+annotations+`},"spec":{}}`)
 			}
-			s := setting{offering: offeringWith(t, nil), user: tt.user}
+			s := setting{offering: injectiontest.Offering(t, injectiontest.WebApp, nil), user: tt.user}
 			got, _ := mutateTwice(t, s, wrap(tt.now), wrap(tt.old))
 			annotations := texts(got, "annotations")
 			delete(annotations, "kroguard.io/injected")

@@ -6,14 +6,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kroguard/kroguard/internal/defaulting"
+	"github.com/kroguard/kroguard/internal/injection/injectiontest"
 	"github.com/kroguard/kroguard/internal/labeling"
 	"github.com/kroguard/kroguard/internal/project"
 	"github.com/kroguard/kroguard/policies/v1alpha1"
 )
 
 func TestCheckEnforced(t *testing.T) {
-	object := decode(t, `{"metadata":{"labels":{"team":"mine","kroguard.io/offering":"webapp","dc":"eu1"}}}`)
-	got := labeling.CheckEnforced(object, payments(t, v1alpha1.LabelMap{"team": "pay", "dc": "eu1", "a.b/c": "x"}, nil), offeringWith(t, nil))
+	object := injectiontest.Object(t, `{"metadata":{"labels":{"team":"mine","kroguard.io/offering":"webapp","dc":"eu1"}}}`)
+	got := labeling.CheckEnforced(object, injectiontest.Project(t, v1alpha1.LabelMap{"team": "pay", "dc": "eu1", "a.b/c": "x"}, nil), injectiontest.Offering(t, injectiontest.WebApp, nil))
 	want := []labeling.Conflict{
 		{Key: "a.b/c", Want: "x"},
 		{Key: "kroguard.io/project", Want: "payments"},
@@ -31,8 +32,8 @@ func TestCheckEnforced(t *testing.T) {
 }
 
 func BenchmarkCompute(b *testing.B) {
-	p, o := payments(b, v1alpha1.LabelMap{"dc": "eu1"}, v1alpha1.LabelMap{"tier": "gold"}), offeringWith(b, map[string]string{"labels": "size: ${object.spec.size}"})
-	object := decode(b, `{"metadata":{"name":"shop","labels":{"x":"y"}},"spec":{"image":"nginx","size":"small"}}`)
+	p, o := injectiontest.Project(b, v1alpha1.LabelMap{"dc": "eu1"}, v1alpha1.LabelMap{"tier": "gold"}), injectiontest.Offering(b, injectiontest.WebApp, map[string]string{"labels": "size: ${object.spec.size}"})
+	object := injectiontest.Object(b, `{"metadata":{"name":"shop","labels":{"x":"y"}},"spec":{"image":"nginx","size":"small"}}`)
 	change := defaulting.Examine(object, nil, "", o)
 	b.ReportAllocs()
 	for b.Loop() {

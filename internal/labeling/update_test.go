@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kroguard/kroguard/internal/injection/injectiontest"
 	"github.com/kroguard/kroguard/internal/labeling"
 	"github.com/kroguard/kroguard/internal/project"
 	"github.com/kroguard/kroguard/policies/v1alpha1"
@@ -116,12 +117,12 @@ func TestLabelsOnUpdate(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			s := setting{offering: offeringWith(t, nil), namespace: project.Namespace{Name: "payments-dev"}, manager: tt.manager, user: "jane"}
+			s := setting{offering: injectiontest.Offering(t, injectiontest.WebApp, nil), namespace: project.Namespace{Name: "payments-dev"}, manager: tt.manager, user: "jane"}
 			if !tt.noProject {
-				s.project = payments(t, tt.enforced, nil)
+				s.project = injectiontest.Project(t, tt.enforced, nil)
 			}
-			object := decode(t, `{"metadata":{`+tt.now+`},"spec":{}}`)
-			got, _ := mutateTwice(t, s, object, decode(t, `{"metadata":{`+tt.old+`},"spec":{}}`))
+			object := injectiontest.Object(t, `{"metadata":{`+tt.now+`},"spec":{}}`)
+			got, _ := mutateTwice(t, s, object, injectiontest.Object(t, `{"metadata":{`+tt.old+`},"spec":{}}`))
 			if diff := cmp.Diff(tt.want, texts(got, "labels")); diff != "" {
 				t.Errorf("labels (-want +got):\n%s", diff)
 			}

@@ -10,20 +10,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
+	"github.com/kroguard/kroguard/internal/injection/injectiontest"
 	"github.com/kroguard/kroguard/internal/provenance"
 )
-
-func decode(t testing.TB, text string) map[string]any {
-	t.Helper()
-	if text == "" {
-		return nil
-	}
-	var object map[string]any
-	if err := json.Unmarshal([]byte(text), &object); err != nil {
-		t.Fatalf("%v in %s", err, text)
-	}
-	return object
-}
 
 func TestReadClaims(t *testing.T) {
 	tests := map[string]struct {
@@ -48,7 +37,7 @@ func TestReadClaims(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got := provenance.ReadClaims(map[string]any{"metadata": decode(t, tt.metadata)})
+			got := provenance.ReadClaims(map[string]any{"metadata": injectiontest.Object(t, tt.metadata)})
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("claims (-want +got):\n%s", diff)
 			}
@@ -82,7 +71,7 @@ func TestOwnershipAgreesWithStructuredMergeDiff(t *testing.T) {
 	if err := set.ToJSONStream(&fields); err != nil {
 		t.Fatal(err)
 	}
-	object := decode(t, `{"metadata":{"managedFields":[{"manager":"m","operation":"Apply","fieldsV1":`+fields.String()+`}]},"spec":{}}`)
+	object := injectiontest.Object(t, `{"metadata":{"managedFields":[{"manager":"m","operation":"Apply","fieldsV1":`+fields.String()+`}]},"spec":{}}`)
 	change := provenance.Examine(provenance.Request{Object: object, FieldManager: "m"})
 
 	tests := map[string]struct {
@@ -123,7 +112,7 @@ func TestLeafOwnersOfAnAncestor(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			object := decode(t, `{"metadata":{"managedFields":[{"manager":"m","operation":"Apply","fieldsV1":{"f:spec":{"f:backup":{}}}}]},"spec":`+tt.spec+`}`)
+			object := injectiontest.Object(t, `{"metadata":{"managedFields":[{"manager":"m","operation":"Apply","fieldsV1":{"f:spec":{"f:backup":{}}}}]},"spec":`+tt.spec+`}`)
 			change := provenance.Examine(provenance.Request{Object: object, FieldManager: "m"})
 			if got := change.Origin([]string{"spec", "backup", "schedule"}); got != tt.want {
 				t.Errorf("Origin = %d, want %d", got, tt.want)
@@ -144,7 +133,7 @@ func TestHostileManagedFieldsOwnNothing(t *testing.T) {
 	}
 	for name, entries := range tests {
 		t.Run(name, func(t *testing.T) {
-			object := decode(t, `{"metadata":{"managedFields":`+entries+`},"spec":{"size":"small"}}`)
+			object := injectiontest.Object(t, `{"metadata":{"managedFields":`+entries+`},"spec":{"size":"small"}}`)
 			for _, manager := range []string{"", "m", "kro.run/labeller"} {
 				change := provenance.Examine(provenance.Request{Object: object, FieldManager: manager})
 				if change.Declared([]string{"spec", "size"}) {
@@ -157,10 +146,10 @@ func TestHostileManagedFieldsOwnNothing(t *testing.T) {
 
 func TestViewHidesWhatKroguardWrites(t *testing.T) {
 	record := strconv.Quote(`{"labels.team":"project p"}`)
-	old := decode(t, `{"metadata":{"labels":{"team":"a","owner":"b"},"annotations":{"kroguard.io/injected":`+strconv.Quote(`{"labels.owner":"project p"}`)+`}}}`)
-	object := decode(t, fmt.Sprintf(`{"metadata":{"labels":{"team":"a","owner":"mine","env":"dev","kroguard.io/project":"p"},"annotations":{"kroguard.io/injected":%s,"kroguard.io/created-by":"jane","note":"x"}},"spec":{"a":1}}`, record))
+	old := injectiontest.Object(t, `{"metadata":{"labels":{"team":"a","owner":"b"},"annotations":{"kroguard.io/injected":`+strconv.Quote(`{"labels.owner":"project p"}`)+`}}}`)
+	object := injectiontest.Object(t, fmt.Sprintf(`{"metadata":{"labels":{"team":"a","owner":"mine","env":"dev","kroguard.io/project":"p"},"annotations":{"kroguard.io/injected":%s,"kroguard.io/created-by":"jane","note":"x"}},"spec":{"a":1}}`, record))
 	got := provenance.Examine(provenance.Request{Object: object, OldObject: old}).View(object)
-	want := decode(t, `{"metadata":{"labels":{"env":"dev"},"annotations":{"note":"x"}},"spec":{"a":1}}`)
+	want := injectiontest.Object(t, `{"metadata":{"labels":{"env":"dev"},"annotations":{"note":"x"}},"spec":{"a":1}}`)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("view (-want +got):\n%s", diff)
 	}
