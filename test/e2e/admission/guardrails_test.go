@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kroguard/kroguard/policies/v1alpha1"
@@ -176,27 +174,13 @@ func TestANewGuardrailDoesNotWedgeWhatRuns(t *testing.T) {
 	if err := h.Client.Create(t.Context(), widget(name, values{"size": "huge"})); err != nil {
 		t.Fatal(err)
 	}
-	harness.Eventually(t, eventually, func(context.Context) error {
-		if get(t, name).GetFinalizers() == nil {
-			return fmt.Errorf("kro has not taken up the instance")
-		}
-		return nil
-	})
+	takenUp(t, name)
 	guard(t, celGuardrail("wedged", "Deny", "object.spec.size != 'huge'"))
 	if err := updateByServerSideApply(t, name, values{}); err != nil {
 		t.Errorf("an apply that changes nothing: %v", err)
 	}
 	refused(t, updateByMergePatch(t, name, values{"size": "huge", "mode": "lax"}))
-	if err := h.Client.Delete(t.Context(), widget(name, nil)); err != nil {
-		t.Fatal(err)
-	}
-	harness.Eventually(t, eventually, func(ctx context.Context) error {
-		err := h.Client.Get(ctx, types.NamespacedName{Namespace: "payments-dev", Name: name}, widget(name, nil))
-		if !apierrors.IsNotFound(err) {
-			return fmt.Errorf("kro has not finalized it yet: %w", err)
-		}
-		return nil
-	})
+	remove(t, name)
 }
 
 // TestKroTakesUpAndFinishesAViolatingInstance: an instance that violates a new guardrail is labeled, finalized, expanded and

@@ -8,9 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kroguard/kroguard/test/controlplane"
@@ -176,22 +174,8 @@ func TestWhatKroDoesItselfCostsNoCall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	harness.Eventually(t, eventually, func(context.Context) error {
-		if get(t, name).GetFinalizers() == nil {
-			return fmt.Errorf("kro has not taken up the instance")
-		}
-		return nil
-	})
-	if err := h.Client.Delete(t.Context(), widget(name, nil)); err != nil {
-		t.Fatal(err)
-	}
-	harness.Eventually(t, eventually, func(ctx context.Context) error {
-		err := h.Client.Get(ctx, types.NamespacedName{Namespace: "payments-dev", Name: name}, widget(name, nil))
-		if !apierrors.IsNotFound(err) {
-			return fmt.Errorf("kro has not finalized it: %w", err)
-		}
-		return nil
-	})
+	takenUp(t, name)
+	remove(t, name)
 	spared := 0
 	for line := range strings.Lines(auditLog(t)) {
 		var event struct {
