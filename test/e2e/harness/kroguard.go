@@ -22,6 +22,8 @@ const (
 	readyTimeout = 60 * time.Second
 	// exitTimeout is how long kroguard may take to drain and exit after a SIGTERM.
 	exitTimeout = 30 * time.Second
+	// reapAfter is how long it may take once this process is gone, when nobody waits for an orderly end.
+	reapAfter = 3 * time.Second
 	pollEvery   = 50 * time.Millisecond
 )
 
@@ -68,7 +70,7 @@ func (h *Harness) StartKroguard(options KroguardOptions) (*Kroguard, error) {
 		options.WebhookURL = "https://localhost:" + port
 	}
 	args := append([]string{
-		"-grace", exitTimeout.String(), h.binary, "serve",
+		"-grace", reapAfter.String(), h.binary, "serve",
 		"--kubeconfig", h.kubeconfig, "--namespace", Namespace,
 		"--webhook-address", k.WebhookAddress, "--webhook-url", options.WebhookURL,
 		"--health-address", k.HealthAddress, "--metrics-address", k.MetricsAddress,
