@@ -24,7 +24,7 @@ const (
 	exitTimeout = 30 * time.Second
 	// reapAfter is how long it may take once this process is gone, when nobody waits for an orderly end.
 	reapAfter = 3 * time.Second
-	pollEvery   = 50 * time.Millisecond
+	pollEvery = 50 * time.Millisecond
 )
 
 // Kroguard is a running kroguard process.
