@@ -94,6 +94,10 @@ func (r *SnapshotReconciler) Reconcile(ctx context.Context, _ reconcile.Request)
 	}
 	log.FromContext(ctx).V(1).Info("published a snapshot", "took", time.Since(started).String(), "offerings", len(offerings),
 		"projects", len(config.projects)+len(config.knodex), "guardrails", len(config.guardrails), "namespaces", len(config.namespaces))
+	for _, conflict := range next.snapshot.Offerings.Conflicts() {
+		log.FromContext(ctx).Info("several RGDs claim one kind: the first by name counts",
+			"kind", conflict.GroupKind.String(), "counts", conflict.Winner, "ignored", conflict.Losers)
+	}
 	r.report(found)
 	return reconcile.Result{RequeueAfter: retry}, nil
 }

@@ -64,15 +64,6 @@ func (c *Catalog) ByGroupKind(kind runtimeschema.GroupKind) (*Offering, bool) {
 	return o, ok
 }
 
-// ByGVK returns the offering whose instances are of a kind in a version.
-func (c *Catalog) ByGVK(gvk runtimeschema.GroupVersionKind) (*Offering, bool) {
-	o, ok := c.ByGroupKind(gvk.GroupKind())
-	if !ok || o.GVK.Version != gvk.Version {
-		return nil, false
-	}
-	return o, true
-}
-
 // ByName returns the offering of an RGD.
 func (c *Catalog) ByName(name string) (*Offering, bool) {
 	if c == nil {

@@ -33,11 +33,8 @@ func TestCatalog(t *testing.T) {
 		if o, ok := c.ByGroupKind(gvk("Web").GroupKind()); !ok || o.Name != "web-1" {
 			t.Errorf("Web is %v, want the first by name", o)
 		}
-		if o, ok := c.ByGVK(gvk("DB")); !ok || o.Name != "db" {
+		if o, ok := c.ByGroupKind(gvk("DB").GroupKind()); !ok || o.Name != "db" {
 			t.Errorf("DB is %v", o)
-		}
-		if o, ok := c.ByGVK(runtimeschema.GroupVersionKind{Group: "kro.run", Version: "v2", Kind: "DB"}); ok {
-			t.Errorf("another version of DB is %v", o)
 		}
 		if o, ok := c.ByName("web-3"); !ok || o.Name != "web-3" {
 			t.Errorf("web-3 is %v", o)
@@ -56,9 +53,8 @@ func TestCatalog(t *testing.T) {
 func TestANilCatalogIsEmpty(t *testing.T) {
 	var c *Catalog
 	_, byKind := c.ByGroupKind(runtimeschema.GroupKind{})
-	_, byGVK := c.ByGVK(runtimeschema.GroupVersionKind{})
 	_, byName := c.ByName("")
-	if byKind || byGVK || byName || c.All() != nil || c.Conflicts() != nil {
+	if byKind || byName || c.All() != nil || c.Conflicts() != nil {
 		t.Error("it has offerings")
 	}
 }

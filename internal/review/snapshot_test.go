@@ -125,6 +125,9 @@ func TestWhyAnInstanceIsRefusedWhateverItContains(t *testing.T) {
 			if len(decision.Verdict.Denied) != 1 {
 				t.Fatalf("got %d refusals, want 1: %v", len(decision.Verdict.Denied), decision.Verdict.Denied)
 			}
+			if got, want := decision.AuditAnnotations["denied"], decision.Verdict.Denied[0].String(); got != want {
+				t.Errorf("audit annotation: got %q, want %q", got, want)
+			}
 			for _, want := range test.refused {
 				if message := decision.Verdict.Denied[0].String(); !strings.Contains(message, want) {
 					t.Errorf("the message lacks %q: %s", want, message)

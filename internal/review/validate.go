@@ -49,6 +49,7 @@ func (s *Snapshot) Validate(ctx context.Context, request *Request, rights author
 	}
 	if refusal, refused := at.refusal(s.Settings, request); refused {
 		decision.Verdict.Denied = []policies.Violation{refusal}
+		decision.annotate("denied", decision.Verdict.Denied)
 		return decision
 	}
 	decision.Verdict.Denied = at.labelViolations(request)

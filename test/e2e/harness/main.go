@@ -2,8 +2,6 @@ package harness
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"testing"
 	"time"
 
@@ -42,14 +40,4 @@ func Eventually(tb testing.TB, timeout time.Duration, condition func(context.Con
 		case <-time.After(pollEvery):
 		}
 	}
-}
-
-// MustReadFile is the content of a file of the repository.
-func MustReadFile(tb testing.TB, elements ...string) []byte {
-	tb.Helper()
-	text, err := os.ReadFile(File(elements...))
-	if err != nil {
-		tb.Fatal(fmt.Errorf("reading a file of the repository: %w", err))
-	}
-	return text
 }
