@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/discovery"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -34,9 +37,6 @@ func TestMain(m *testing.M) {
 		if _, err := p.Kubectl(ctx, "apply", "-k", definitions); err != nil {
 			return err
 		}
-		if _, err := p.Kubectl(ctx, "wait", "--for=condition=Established", "crd", "--all"); err != nil {
-			return err
-		}
 		var err error
 		if admin, err = client.New(p.RESTConfig(), client.Options{}); err != nil {
 			return err
@@ -45,9 +45,25 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// waitServed waits until each kind can be listed, which comes a moment after its CRD is Established.
+// waitServed waits until each kind can be listed, which comes a moment after its CRD is Established, and until discovery names
+// all of them, which comes later.
 func waitServed(ctx context.Context) error {
 	const timeout, interval = 30 * time.Second, 50 * time.Millisecond
+	discover, err := discovery.NewDiscoveryClientForConfig(plane.RESTConfig())
+	if err != nil {
+		return err
+	}
+	err = wait.PollUntilContextTimeout(ctx, interval, timeout, true, func(context.Context) (bool, error) {
+		_, lists, err := discover.ServerGroupsAndResources()
+		return err == nil && inCategory(lists) == kinds, nil
+	})
+	if err != nil {
+		return fmt.Errorf("discovery does not name %d kinds in the category kroguard: %w", kinds, err)
+	}
+	// "apply" cached what there was before the CRDs, and "get" looks for a category in the cache alone; this renews it.
+	if _, err := plane.Kubectl(ctx, "api-resources", "--api-group="+v1alpha1.GroupVersion.Group); err != nil {
+		return err
+	}
 	for _, kind := range []string{"Project", "Guardrail", "GuardrailException"} {
 		list := &unstructured.UnstructuredList{}
 		list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind + "List"))
@@ -61,6 +77,22 @@ func waitServed(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// kinds is how many kinds kroguard has.
+const kinds = 3
+
+// inCategory counts the kinds in the category kroguard.
+func inCategory(lists []*metav1.APIResourceList) int {
+	count := 0
+	for _, list := range lists {
+		for _, resource := range list.APIResources {
+			if slices.Contains(resource.Categories, "kroguard") {
+				count++
+			}
+		}
+	}
+	return count
 }
 
 // readObjects reads the YAML documents of a file.
