@@ -33,8 +33,8 @@ import (
 	"github.com/kroguard/kroguard/webhook"
 )
 
-// newManager wires everything that kroguard serve runs. draining fails once shutdown has begun.
-func newManager(ctx context.Context, log logr.Logger, options *serveOptions, draining healthz.Checker) (manager.Manager, error) {
+// newManager wires everything that kroguard serve runs.
+func newManager(ctx context.Context, log logr.Logger, options *serveOptions, drain *drain) (manager.Manager, error) {
 	config, err := restConfig(options.kubeconfig)
 	if err != nil {
 		return nil, err
@@ -59,12 +59,12 @@ func newManager(ctx context.Context, log logr.Logger, options *serveOptions, dra
 	if err != nil {
 		return nil, fmt.Errorf("reaching the cluster: %w", err)
 	}
-	return mgr, assemble(ctx, mgr, log, options, serving, draining)
+	return mgr, assemble(ctx, mgr, log, options, serving, drain)
 }
 
 // assemble adds certificates, controllers, webhooks and checks to the manager.
 func assemble(
-	ctx context.Context, mgr manager.Manager, log logr.Logger, options *serveOptions, serving *lateCertificate, draining healthz.Checker,
+	ctx context.Context, mgr manager.Manager, log logr.Logger, options *serveOptions, serving *lateCertificate, drain *drain,
 ) error {
 	source, err := certs.Setup(ctx, mgr, certs.Options{
 		Namespace: options.namespace, SecretName: options.secretName, DNSNames: options.dnsNames(), Dir: options.certDir,
@@ -98,14 +98,14 @@ func assemble(
 	if err != nil {
 		return fmt.Errorf("setting up controllers: %w", err)
 	}
-	webhook.Register(mgr.GetWebhookServer(), webhook.Options{
+	webhook.Register(&drainingMux{Mux: mgr.GetWebhookServer(), drain: drain}, webhook.Options{
 		Scheme:    mgr.GetScheme(),
 		Instances: &webhook.Instances{Store: store, Authorizer: authorizer, Metrics: admission},
 		Compiler:  compiler,
 		Rules:     controllers,
 	})
 	return addChecks(mgr, map[string]healthz.Checker{
-		"shutdown": draining, "certificate": source.Check, "configuration": controllers.Ready,
+		"shutdown": drain.check, "certificate": source.Check, "configuration": controllers.Ready,
 		"webhooks": onlyAfter(source.Check, mgr.GetWebhookServer().StartedChecker()),
 	})
 }

@@ -2,12 +2,9 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/signal"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -57,7 +54,7 @@ func serve(parent context.Context, log logr.Logger, options *serveOptions) error
 	signals, stop := signal.NotifyContext(parent, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	drain := new(drain)
-	mgr, err := newManager(signals, log, options, drain.check)
+	mgr, err := newManager(signals, log, options, drain)
 	if err != nil {
 		return err
 	}
@@ -77,20 +74,6 @@ func serve(parent context.Context, log logr.Logger, options *serveOptions) error
 	log.Info("starting", "namespace", options.namespace, "webhooks", options.webhookAddress)
 	if err := mgr.Start(ctx); err != nil {
 		return fmt.Errorf("serving: %w", err)
-	}
-	return nil
-}
-
-// drain makes a replica say that it is not ready while it still serves, so that Services stop sending to it before it goes.
-type drain struct{ begun atomic.Bool }
-
-var errDraining = errors.New("shutting down")
-
-func (d *drain) begin() { d.begun.Store(true) }
-
-func (d *drain) check(*http.Request) error {
-	if d.begun.Load() {
-		return errDraining
 	}
 	return nil
 }
