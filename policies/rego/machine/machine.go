@@ -1,0 +1,210 @@
+package machine
+
+import (
+	"context"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/metrics"
+	"github.com/open-policy-agent/opa/v1/topdown"
+	"github.com/open-policy-agent/opa/v1/topdown/builtins"
+	"github.com/open-policy-agent/opa/v1/topdown/print"
+)
+
+// Program is compiled rules. It is immutable and safe for concurrent use.
+type Program struct {
+	rules []*rule
+	// roots are the places of the roots in rules.
+	roots []int
+	// slots is how many slots a run needs, buildings how many comprehensions there are; input and prefixes are the slots of the
+	// input document.
+	slots, buildings, input int
+	prefixes                []int
+}
+
+// Limits bound one Run.
+type Limits struct {
+	// Deadline is when the evaluation is given up; none where zero.
+	Deadline time.Time
+	// Bytes is about how much memory may be taken by the values that are built; none where zero.
+	Bytes int
+}
+
+// Run evaluates the roots of a Program on one input. It belongs to one goroutine. Build it with a Pool.
+type Run struct {
+	machine
+}
+
+// Input is what a Run reads.
+type Input struct {
+	// Document is the input document, without Options.Constants; nil where it is undefined.
+	Document *ast.Term
+	// Prefixes are the values at Options.Prefixes, in their order; nil for those that are undefined.
+	Prefixes []*ast.Term
+}
+
+// step is a piece of a rule's body. It calls the next step for each way in which it holds, and reports whether the search is to
+// go on: false means that somebody has found what they sought, or that the machine has an error.
+type step func(m *machine) bool
+
+// machine is the state of a run.
+type machine struct {
+	program *Program
+	slots   []*ast.Term
+	states  []state
+	// buildings are what comprehensions have gathered so far.
+	buildings []*building
+
+	limits Limits
+	// steps counts loops and calls, so that the clock is read now and then; bytes is what was built.
+	steps uint
+	bytes int
+	err   error
+
+	builtin    topdown.BuiltinContext
+	supervisor Supervisor
+	// output is what the built-in that was called last yields; capture sets it.
+	output  *ast.Term
+	capture func(*ast.Term) error
+	// failures are the built-ins that failed, which made their expression undefined; kept where keepFailures.
+	failures     []topdown.Error
+	keepFailures bool
+	// whole is the input document with the constants, once somebody asked for it.
+	whole *ast.Term
+}
+
+// state is what a run knows of a rule.
+type state struct {
+	// done is set when value is final; a nil value is undefined then.
+	done bool
+	// hit is set by a definition that holds.
+	hit   bool
+	value *ast.Term
+	// set, object and array are under construction.
+	set    ast.Set
+	object ast.Object
+}
+
+const (
+	// ticksPerClock is how many loops and calls pass between two looks at the clock. One takes tens of nanoseconds to some
+	// microseconds (built-ins that may take longer are called under a watch of their own).
+	ticksPerClock = 256
+	// bytesPerElement is what an element of an array, set or object is counted as: the term, its value and its share of the
+	// table that holds it.
+	bytesPerElement = 96
+)
+
+// tick counts a loop or call, and reports whether the run may go on.
+func (m *machine) tick() bool {
+	m.steps++
+	return m.steps%ticksPerClock != 0 || m.inTime()
+}
+
+func (m *machine) inTime() bool {
+	if m.err != nil {
+		return false
+	}
+	if ctx := m.builtin.Context; ctx != nil && ctx.Err() != nil {
+		m.err = context.Cause(ctx)
+		return false
+	}
+	if !m.limits.Deadline.IsZero() && !time.Now().Before(m.limits.Deadline) {
+		m.err = context.DeadlineExceeded
+		return false
+	}
+	return true
+}
+
+// charge counts memory, and reports whether the run may go on.
+func (m *machine) charge(bytes int, location *ast.Location) bool {
+	m.bytes += bytes
+	if m.limits.Bytes == 0 || m.bytes <= m.limits.Bytes {
+		return true
+	}
+	m.fail(&LimitError{Bytes: m.limits.Bytes, Location: location})
+	return false
+}
+
+// fail ends the run with an error, unless it has one.
+func (m *machine) fail(err error) {
+	if m.err == nil {
+		m.err = err
+	}
+}
+
+// Start begins a run of the program. Whatever an earlier run left is forgotten.
+func (r *Run) Start(ctx context.Context, program *Program, input Input, limits Limits) {
+	m := &r.machine
+	m.program, m.limits = program, limits
+	m.slots = resized(m.slots, program.slots)
+	m.states = resized(m.states, len(program.rules))
+	m.buildings = resized(m.buildings, program.buildings)
+	m.steps, m.bytes, m.err, m.whole = 0, 0, nil, nil
+	m.slots[program.input] = input.Document
+	for i, slot := range program.prefixes {
+		m.slots[slot] = input.Prefixes[i]
+	}
+	if m.capture == nil {
+		m.capture = func(term *ast.Term) error {
+			m.output = term
+			return nil
+		}
+		m.builtin.Metrics = metrics.NoOp()
+		m.builtin.Cache = builtins.Cache{}
+	}
+	m.builtin.Context = ctx
+}
+
+// resized is a zeroed slice of length n.
+func resized[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	s = s[:n]
+	clear(s)
+	return s
+}
+
+// Print makes the run pass on what print() prints, and keep the built-ins that failed. Call it after Start.
+func (r *Run) Print(hook print.Hook) {
+	r.builtin.PrintHook = hook
+	r.keepFailures = hook != nil
+}
+
+// Root evaluates a root, by its place among those given to Compile. The value is nil where the rule is undefined. An error is
+// that of OPA's interpreter (*topdown.Error), a *LimitError, or the context's; a further root may be evaluated after it.
+func (r *Run) Root(root int) (*ast.Term, error) {
+	m := &r.machine
+	if m.err != nil {
+		// What a failed rule left may be half done.
+		clear(m.states)
+		m.err = nil
+	}
+	if !m.inTime() {
+		return nil, m.err
+	}
+	value := m.value(m.program.roots[root])
+	if m.err != nil {
+		return nil, m.err
+	}
+	return value, nil
+}
+
+// Failures are the built-ins that failed since the last call, where Print was called.
+func (r *Run) Failures() []topdown.Error {
+	failures := r.failures
+	r.failures = nil
+	return failures
+}
+
+// Finish lets go of the input and of all that was computed from it.
+func (r *Run) Finish() {
+	m := &r.machine
+	clear(m.slots)
+	clear(m.states)
+	clear(m.buildings)
+	m.program, m.output, m.whole, m.err, m.failures = nil, nil, nil, nil, nil
+	clear(m.builtin.Cache)
+	m.builtin.Context, m.builtin.PrintHook, m.builtin.Location = nil, nil, nil
+	m.keepFailures, m.supervisor = false, nil
+}
