@@ -86,10 +86,10 @@ type outcome[T any] struct {
 	err   error
 }
 
-// run runs work and returns what it yields, or gives up on it when the limit is reached or the context ends. Work that was given
+// runBounded runs work and returns what it yields, or gives up on it when the limit is reached or the context ends. Work that was given
 // up may go on, so it must not touch anything that its caller changes later; beyond maxStuck such runs, no further one is
 // begun. A panic in work becomes an error: work has a goroutine of its own, where none of the callers' recovers would catch it.
-func run[T any](ctx context.Context, b bound, work func(context.Context) (T, error)) (T, error) {
+func runBounded[T any](ctx context.Context, b bound, work func(context.Context) (T, error)) (T, error) {
 	var none T
 	if n := b.stuck.Load(); n >= maxStuck {
 		return none, &StuckError{Work: b.work, Runs: int(n)}

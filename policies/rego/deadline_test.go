@@ -24,7 +24,7 @@ func TestWorkThatDoesNotStopIsGivenUpAndCounted(t *testing.T) {
 	patient := bound{work: "evaluation", limit: time.Hour, grace: time.Hour, stuck: &stuck}
 	release := make(chan struct{})
 	for i := range int32(maxStuck) {
-		_, err := run(context.Background(), impatient, block(release))
+		_, err := runBounded(context.Background(), impatient, block(release))
 		if !errors.As(err, new(*DeadlineError)) {
 			t.Fatalf("got %v, want a DeadlineError", err)
 		}
@@ -33,7 +33,7 @@ func TestWorkThatDoesNotStopIsGivenUpAndCounted(t *testing.T) {
 		}
 	}
 
-	_, err := run(context.Background(), patient, block(release))
+	_, err := runBounded(context.Background(), patient, block(release))
 	const want = "evaluation not begun: 4 earlier ones ran over their deadline and have not stopped yet"
 	if !errors.As(err, new(*StuckError)) || err.Error() != want {
 		t.Fatalf("got %v, want %q", err, want)
@@ -43,7 +43,7 @@ func TestWorkThatDoesNotStopIsGivenUpAndCounted(t *testing.T) {
 	for stuck.Load() > 0 {
 		runtime.Gosched()
 	}
-	got, err := run(context.Background(), patient, block(release))
+	got, err := runBounded(context.Background(), patient, block(release))
 	if got != 1 || err != nil {
 		t.Errorf("got %d, %v after the stuck runs stopped; want 1", got, err)
 	}
@@ -102,7 +102,7 @@ func TestRun(t *testing.T) {
 				test.limit = time.Hour
 			}
 			var stuck atomic.Int32
-			got, err := run(test.ctx, bound{work: "evaluation", limit: test.limit, grace: time.Hour, stuck: &stuck}, test.work)
+			got, err := runBounded(test.ctx, bound{work: "evaluation", limit: test.limit, grace: time.Hour, stuck: &stuck}, test.work)
 			text := ""
 			if err != nil {
 				text = err.Error()
@@ -117,7 +117,7 @@ func TestRun(t *testing.T) {
 func TestPanicKeepsItsStackApart(t *testing.T) {
 	t.Parallel()
 	b := bound{work: "evaluation", limit: time.Hour, grace: time.Hour, stuck: new(atomic.Int32)}
-	_, err := run(context.Background(), b, func(context.Context) (int, error) { panic("boom") })
+	_, err := runBounded(context.Background(), b, func(context.Context) (int, error) { panic("boom") })
 	var panicked *PanicError
 	if !errors.As(err, &panicked) || panicked.Value != "boom" || len(panicked.Stack) == 0 {
 		t.Errorf("got %#v, want a PanicError with value and stack", err)

@@ -3,13 +3,16 @@ package rego
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 
 	"github.com/kroguard/kroguard/policies"
+	"github.com/kroguard/kroguard/policies/rego/machine"
 	"github.com/kroguard/kroguard/policies/v1alpha1"
 )
 
@@ -47,6 +50,8 @@ type Driver struct {
 	store storage.Store
 	// stuck counts compilations that were given up and still run.
 	stuck atomic.Int32
+	// runs are machine.Runs to be used again, by the programs of all guardrails.
+	runs *sync.Pool
 }
 
 var _ policies.Driver = (*Driver)(nil)
@@ -56,7 +61,7 @@ func New(options Options) *Driver {
 	if options.Deadline <= 0 {
 		options.Deadline = DefaultDeadline
 	}
-	return &Driver{options: options, store: inmem.New()}
+	return &Driver{options: options, store: inmem.New(), runs: &sync.Pool{New: func() any { return new(machine.Run) }}}
 }
 
 // Engine returns "Rego".
@@ -73,7 +78,7 @@ func (d *Driver) Compile(ctx context.Context, guardrail *v1alpha1.Guardrail) (po
 	// The compilation may outlive this call, so it gets its own copy.
 	guardrail = guardrail.DeepCopy()
 	b := bound{work: "compilation", limit: compileDeadline, grace: stopGrace, stuck: &d.stuck}
-	result, err := run(ctx, b, func(ctx context.Context) (*compilation, error) {
+	result, err := runBounded(ctx, b, func(ctx context.Context) (*compilation, error) {
 		return d.compile(ctx, guardrail)
 	})
 
@@ -89,7 +94,7 @@ func (d *Driver) Compile(ctx context.Context, guardrail *v1alpha1.Guardrail) (po
 
 // compilation is what Compile yields.
 type compilation struct {
-	program  *program
+	program  policies.Program
 	warnings []v1alpha1.ExpressionWarning
 }
 
@@ -106,18 +111,39 @@ func (d *Driver) compile(ctx context.Context, guardrail *v1alpha1.Guardrail) (*c
 	if err != nil {
 		return nil, err
 	}
-	rules, err := prepare(ctx, compiler, d.store, parsed.findingRules())
+	program, err := d.program(ctx, guardrail.Name, compiler, parsed.findingRules(), parameters)
 	if err != nil {
 		return nil, err
 	}
-	return &compilation{
-		program: &program{
-			guardrail:  guardrail.Name,
-			rules:      rules,
-			parameters: parameters,
-			deadline:   d.options.Deadline,
-			print:      d.options.Print,
-		},
-		warnings: parsed.warnings(),
+	return &compilation{program: program, warnings: parsed.warnings()}, nil
+}
+
+// program compiles the finding rules for the machine, or for the interpreter where the machine can't run them.
+func (d *Driver) program(
+	ctx context.Context, guardrail string, compiler *ast.Compiler, rules []findingRule, parameters pair,
+) (policies.Program, error) {
+	paths := make([]ast.Ref, len(rules))
+	for i := range rules {
+		paths[i] = rules[i].path
+	}
+	compiled, err := machine.Compile(compiler, paths, machine.Options{
+		Constants: map[string]*ast.Term{keyParameters: parameters[1]},
+		Prefixes:  prefixes(),
+	})
+	var refused *machine.UnsupportedError
+	switch {
+	case err == nil:
+		return &program{
+			guardrail: guardrail, rules: rules, compiled: compiled, runs: d.runs, deadline: d.options.Deadline, print: d.options.Print,
+		}, nil
+	case !errors.As(err, &refused):
+		return nil, err
+	}
+	prepared, err := prepare(ctx, compiler, d.store, rules)
+	if err != nil {
+		return nil, err
+	}
+	return &interpreter{
+		guardrail: guardrail, rules: prepared, parameters: parameters, deadline: d.options.Deadline, print: d.options.Print,
 	}, nil
 }

@@ -23,6 +23,15 @@ func findingRuleNames() []string { return []string{ruleDeny, ruleViolation, rule
 
 func isFindingRule(name string) bool { return slices.Contains(findingRuleNames(), name) }
 
+// findingRule is a rule whose elements are findings.
+type findingRule struct {
+	name string
+	// path is the rule's reference: data.<package>.deny
+	path ast.Ref
+	// location is where the rule is first defined.
+	location *ast.Location
+}
+
 // The fields of an element. Gatekeeper has msg and details; message is what people write first.
 const (
 	elementMsg     = "msg"

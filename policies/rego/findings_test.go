@@ -144,7 +144,7 @@ func TestFindings(t *testing.T) {
 				violation contains "v"
 				warn contains "w" if conflict > 0`,
 			want:    []policies.Finding{{Message: "v"}},
-			wantErr: "main.rego:3: rule data.guardrail.conflict produced conflicting values:\n  1 at main.rego:2\n  2 at main.rego:3",
+			wantErr: "main.rego:3: data.guardrail.conflict produced conflicting values: 1 at main.rego:2 and 2 at main.rego:3",
 		},
 		"a built-in that fails makes its expression undefined": {
 			source: `deny contains "number" if to_number(input.review.object.kind) > 0

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/kroguard/kroguard/policies"
+	"github.com/kroguard/kroguard/policies/rego/machine"
 )
 
 // The keys of the input document. Those of review are Gatekeeper's: an AdmissionRequest and the namespace beside it.
@@ -33,28 +34,71 @@ type documentKey struct{}
 
 // document is the part of an input document that is the same for all guardrails. It is read-only: its terms are shared by all
 // evaluations of a review.
-type document []pair
+type document struct {
+	// pairs are the keys of the document with their values.
+	pairs []pair
+	// shared is the document with the values at the prefixes.
+	shared machine.Input
+}
+
+// prefixes are the paths that most policies read. They are followed once for all guardrails.
+func prefixes() [][]string {
+	return [][]string{
+		{keyReview}, {keyReview, keyObject}, {keyReview, keyObject, "spec"}, {keyReview, keyObject, "metadata"},
+		{keyReview, keyOldObject}, {keyReview, keyNamespaceObject}, {keyProject}, {keyInstance},
+	}
+}
 
 // sharedDocument converts the input, once for all guardrails that judge it.
-func sharedDocument(input *policies.Input) (document, error) {
-	value, err := input.Convert(documentKey{}, func() (any, error) { return newDocument(input) })
+func sharedDocument(input *policies.Input) (*document, error) {
+	value, err := input.Convert(documentKey{}, func() (any, error) {
+		pairs, err := newPairs(input)
+		if err != nil {
+			return nil, err
+		}
+		return newDocument(pairs), nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("converting the input: %w", err)
 	}
-	shared, ok := value.(document)
+	shared, ok := value.(*document)
 	if !ok {
 		return nil, fmt.Errorf("converting the input: got %T", value) // the key's type is this package's own
 	}
 	return shared, nil
 }
 
-// with is the input document of one guardrail. It shares the terms and copies only the object around them.
-func (d document) with(parameters pair) *ast.Term {
-	pairs := make([]pair, 0, len(d)+1)
-	return ast.ObjectTerm(append(append(pairs, d...), parameters)...)
+func newDocument(pairs []pair) *document {
+	d := &document{pairs: pairs, shared: machine.Input{Document: ast.ObjectTerm(pairs...)}}
+	for _, path := range prefixes() {
+		value := d.shared.Document
+		for _, name := range path {
+			value = field(value, name)
+		}
+		d.shared.Prefixes = append(d.shared.Prefixes, value)
+	}
+	return d
 }
 
-func newDocument(input *policies.Input) (document, error) {
+// field is a field of an object; nil where there is none.
+func field(term *ast.Term, name string) *ast.Term {
+	if term == nil {
+		return nil
+	}
+	object, ok := term.Value.(ast.Object)
+	if !ok {
+		return nil
+	}
+	return object.Get(ast.InternedTerm(name))
+}
+
+// with is the input document of one guardrail. It shares the terms and copies only the object around them.
+func (d *document) with(parameters pair) *ast.Term {
+	pairs := make([]pair, 0, len(d.pairs)+1)
+	return ast.ObjectTerm(append(append(pairs, d.pairs...), parameters)...)
+}
+
+func newPairs(input *policies.Input) ([]pair, error) {
 	object, err := term(input.Object)
 	if err != nil {
 		return nil, err
@@ -69,7 +113,7 @@ func newDocument(input *policies.Input) (document, error) {
 			return nil, err
 		}
 	}
-	d := document{
+	d := []pair{
 		{ast.InternedTerm(keyReview), review},
 		{ast.InternedTerm(keyInstance), instance},
 	}

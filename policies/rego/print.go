@@ -3,6 +3,7 @@ package rego
 import (
 	"context"
 
+	"github.com/open-policy-agent/opa/v1/topdown"
 	opaprint "github.com/open-policy-agent/opa/v1/topdown/print"
 )
 
@@ -31,11 +32,10 @@ func (p *printer) Print(call opaprint.Context, message string) error {
 }
 
 // printFailures reports the built-ins that failed in the rule just evaluated, and made their expression undefined.
-func (e *evaluation) printFailures(ctx context.Context) {
-	for i := range e.failures[:min(len(e.failures), maxPrintedFailures)] {
-		failure := &e.failures[i]
+func printFailures(ctx context.Context, guardrail string, print PrintFunc, failures []topdown.Error) {
+	for i := range failures[:min(len(failures), maxPrintedFailures)] {
+		failure := &failures[i]
 		message := place(failure.Location) + "taken for undefined: " + failure.Message
-		e.print(ctx, e.guardrail, truncated(message, maxPrintBytes))
+		print(ctx, guardrail, truncated(message, maxPrintBytes))
 	}
-	e.failures = nil
 }

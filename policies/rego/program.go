@@ -2,158 +2,107 @@ package rego
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/metrics"
-	opa "github.com/open-policy-agent/opa/v1/rego"
-	"github.com/open-policy-agent/opa/v1/storage"
-	"github.com/open-policy-agent/opa/v1/topdown"
-
 	"github.com/kroguard/kroguard/policies"
+	"github.com/kroguard/kroguard/policies/rego/machine"
 )
 
-// findingRule is a rule whose elements are findings.
-type findingRule struct {
-	name string
-	// path is the rule's reference: data.<package>.deny
-	path ast.Ref
-	// location is where the rule is first defined.
-	location *ast.Location
-}
+// maxBytes is about how much memory the values may take that one evaluation builds. Realistic guardrails build some kilobytes; a
+// policy that needs more than this is one that runs away.
+const maxBytes = 32 << 20
 
-// preparedRule is a finding rule that is ready to be evaluated.
-type preparedRule struct {
-	findingRule
-	query opa.PreparedEvalQuery
-}
-
-// program is a compiled guardrail. Nothing but stuck changes after Compile.
+// program is a guardrail that the machine runs. Nothing but stuck changes after Compile.
 type program struct {
 	guardrail string
-	// rules are evaluated one after the other, each by a query of its own, so that an error in one leaves the findings of the
-	// others.
-	rules []preparedRule
-	// parameters are constant. They are kept apart from the rest of the input, so that the rules can be partially evaluated
-	// with them one day.
-	parameters pair
-	deadline   time.Duration
-	print      PrintFunc
+	// rules are evaluated one after the other, so that an error in one leaves the findings of the others. They are the roots of
+	// compiled, in the same order.
+	rules    []findingRule
+	compiled *machine.Program
+	// runs holds machine.Runs.
+	runs     *sync.Pool
+	deadline time.Duration
+	print    PrintFunc
 
-	// stuck counts evaluations that were given up and still run.
+	// stuck counts calls of built-ins that were given up and still run.
 	stuck atomic.Int32
 }
 
 var _ policies.Program = (*program)(nil)
 
-// prepare prepares a query for each rule.
-func prepare(ctx context.Context, compiler *ast.Compiler, store storage.Store, rules []findingRule) ([]preparedRule, error) {
-	prepared := make([]preparedRule, 0, len(rules))
-	for _, rule := range rules {
-		query, err := opa.New(
-			opa.ParsedQuery(ast.NewBody(ast.NewExpr(ast.NewTerm(rule.path)))),
-			opa.Compiler(compiler),
-			opa.Store(store),
-			opa.Target("rego"),
-			opa.GenerateJSON(keepTerm),
-		).PrepareForEval(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("preparing %s: %w", rule.path, err)
-		}
-		prepared = append(prepared, preparedRule{findingRule: rule, query: query})
-	}
-	return prepared, nil
-}
-
-// keepTerm makes a query yield OPA's own term. What a policy puts out is measured before it is converted.
-func keepTerm(term *ast.Term, _ *opa.EvalContext) (any, error) { return term, nil }
-
 // Evaluate judges the input. Findings are those of deny, violation and warn, in this order. An error is an *EvaluationError where
-// the policy is at fault, a *DeadlineError where the time ran out, a *StuckError where that happened too often; findings that
-// were made until then are returned with it.
+// the policy is at fault, a *DeadlineError where the time ran out, a *StuckError where that happened too often, a
+// *machine.LimitError where the memory did; findings that were made until then are returned with it.
 func (p *program) Evaluate(ctx context.Context, input *policies.Input) ([]policies.Finding, error) {
 	shared, err := sharedDocument(input)
 	if err != nil {
 		return nil, err
 	}
-	document := shared.with(p.parameters)
-	b := bound{work: "evaluation", limit: p.deadline, grace: stopGrace, stuck: &p.stuck}
-	return run(ctx, b, func(ctx context.Context) ([]policies.Finding, error) {
-		return p.judge(ctx, document)
+	run, ok := p.runs.Get().(*machine.Run)
+	if !ok {
+		return nil, errors.New("the pool holds no run") // it does by New
+	}
+	findings, err := p.judge(ctx, run, p.start(ctx, run, shared))
+	// A run that panicked is not used again.
+	run.Finish()
+	p.runs.Put(run)
+	return findings, err
+}
+
+// start begins the run, and yields how long it may take.
+func (p *program) start(ctx context.Context, run *machine.Run, shared *document) time.Duration {
+	now, limit := time.Now(), p.deadline
+	if requested, ok := ctx.Deadline(); ok {
+		limit = min(limit, requested.Sub(now))
+	}
+	run.Start(ctx, p.compiled, shared.shared, machine.Limits{Deadline: now.Add(limit), Bytes: maxBytes})
+	run.Supervise(func(deadline time.Time, work func() error) error {
+		b := bound{work: "evaluation", limit: time.Until(deadline), grace: stopGrace, stuck: &p.stuck}
+		_, err := runBounded(ctx, b, func(context.Context) (struct{}, error) { return struct{}{}, work() })
+		return err
 	})
+	if p.print != nil {
+		run.Print(&printer{guardrail: p.guardrail, print: p.print})
+	}
+	return limit
 }
 
 // judge evaluates all rules. The error is that of the first rule that has one; its findings and those of the other rules
 // are returned with it.
-func (p *program) judge(ctx context.Context, document *ast.Term) ([]policies.Finding, error) {
-	cancel := topdown.NewCancel()
-	stop := context.AfterFunc(ctx, cancel.Cancel)
-	defer stop()
-
+func (p *program) judge(ctx context.Context, run *machine.Run, limit time.Duration) ([]policies.Finding, error) {
 	var found collector
 	var first error
-	current := p.newEvaluation(document, cancel)
 	for i := range p.rules {
-		value, err := current.query(ctx, &p.rules[i])
-		if err == nil {
-			err = found.add(&p.rules[i].findingRule, value)
+		value, err := run.Root(i)
+		if p.print != nil {
+			printFailures(ctx, p.guardrail, p.print, run.Failures())
 		}
 		if err == nil {
-			continue
+			err = found.add(&p.rules[i], value)
+		} else {
+			err = explained(ctx, limit, err)
 		}
 		if first == nil {
 			first = err
 		}
-		if ctx.Err() != nil {
-			break
-		}
-		current = p.newEvaluation(document, cancel) // what a failed rule left in the cache may be half done
 	}
 	return found.findings, first
 }
 
-// evaluation is one run of a program. It belongs to one goroutine.
-type evaluation struct {
-	*program
-	options []opa.EvalOption
-	// failures are the built-ins that failed in the rule that is evaluated.
-	failures []topdown.Error
-}
-
-func (p *program) newEvaluation(document *ast.Term, cancel topdown.Cancel) *evaluation {
-	e := &evaluation{program: p}
-	e.options = []opa.EvalOption{
-		opa.EvalParsedInput(document.Value),
-		opa.EvalExternalCancel(cancel),
-		opa.EvalMetrics(metrics.NoOp()),
+// explained says in words that the time ran out, and where the policy is at fault.
+func explained(ctx context.Context, limit time.Duration, err error) error {
+	switch {
+	case errors.As(err, new(*DeadlineError)):
+		return err
+	case errors.Is(err, context.DeadlineExceeded):
+		return &DeadlineError{Work: "evaluation", Limit: max(limit, 0)}
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		return fmt.Errorf("evaluation was canceled: %w", ctx.Err())
+	default:
+		return evaluationError(err)
 	}
-	if len(p.rules) > 1 {
-		// What one rule computed by way of other rules, the next one need not compute again.
-		e.options = append(e.options, opa.EvalVirtualCache(topdown.NewVirtualCache()))
-	}
-	if p.print != nil {
-		e.options = append(e.options,
-			opa.EvalPrintHook(&printer{guardrail: p.guardrail, print: p.print}),
-			opa.EvalBuiltinErrorList(&e.failures))
-	}
-	return e
-}
-
-// query evaluates one rule. It yields nil where the rule is undefined.
-func (e *evaluation) query(ctx context.Context, rule *preparedRule) (*ast.Term, error) {
-	results, err := rule.query.Eval(ctx, e.options...)
-	e.printFailures(ctx)
-	if err != nil {
-		return nil, evaluationError(err)
-	}
-	if len(results) == 0 {
-		return nil, nil
-	}
-	value, ok := results[0].Expressions[0].Value.(*ast.Term)
-	if !ok {
-		return nil, fmt.Errorf("rule %s yields no term", rule.name) // it does by keepTerm
-	}
-	return value, nil
 }

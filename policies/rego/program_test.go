@@ -27,8 +27,6 @@ deny contains "a" if count([1 | some a in n; some b in n; some c in n; some d in
 		"a set that grows without end": `package guardrail
 n := numbers.range(1, 3000)
 deny contains sprintf("%d-%d-%d", [a, b, c]) if { some a in n; some b in n; some c in n }`,
-		"a range of numbers":           "package guardrail\ndeny contains \"a\" if count(numbers.range(1, 1000000000)) > 0",
-		"the addresses of a network":   "package guardrail\ndeny contains \"a\" if count(net.cidr_expand(\"::/0\")) > 0",
 		"every of every":               "package guardrail\nn := numbers.range(1, 3000)\ndeny contains \"a\" if { every a in n { every b in n { every c in n { a + b + c > 0 } } } }",
 		"a walk through all of a walk": "package guardrail\ndeny contains \"a\" if { walk(input, [_, x]); walk(input, [_, y]); walk(input, [_, z]); walk(input, [_, u]); [x, y, z, u] == [0, 0, 0, 0] }",
 	}
@@ -105,12 +103,12 @@ func TestEvaluationErrorNamesModuleLineAndColumn(t *testing.T) {
 		"complete rules in conflict": {
 			source: "package guardrail\nlimit := 1\nlimit := 2\ndeny contains \"a\" if limit > 0",
 			want: rego.EvaluationError{Module: "main.rego", Line: 3, Column: 1,
-				Message: "rule data.guardrail.limit produced conflicting values:\n  1 at main.rego:2\n  2 at main.rego:3"},
+				Message: "data.guardrail.limit produced conflicting values: 1 at main.rego:2 and 2 at main.rego:3"},
 		},
 		"results of a function in conflict": {
 			source: "package guardrail\nf(x) := 1 if x > 0\nf(x) := 2 if x > 1\ndeny contains \"a\" if f(2) > 0",
 			want: rego.EvaluationError{Module: "main.rego", Line: 3, Column: 1,
-				Message: "function data.guardrail.f produced conflicting values for the same inputs:\n  1 at main.rego:2\n  2 at main.rego:3"},
+				Message: "data.guardrail.f produced conflicting values: 1 at main.rego:2 and 2 at main.rego:3"},
 		},
 		"an object with a key twice": {
 			source: "package guardrail\ndeny contains \"a\" if {\n\tcount({1: x | some x in [1, 2]}) > 0\n}",

@@ -105,7 +105,7 @@ type builtinCall struct {
 	arguments      []operand
 	location       *ast.Location
 	// estimate is how large the result may be; nil where it is not much larger than the operands.
-	estimate func(operands []*ast.Term, limit int) int
+	estimate estimator
 }
 
 // value is the result; nil where it is undefined, or failed.

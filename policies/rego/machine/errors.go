@@ -39,13 +39,28 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("evaluation needs more than %d MiB of memory", e.Bytes>>20)
 }
 
-// The messages of conflicts are those of OPA's interpreter.
-const (
-	conflictComplete = "complete rules must not produce multiple outputs"
-	conflictFunction = "functions must not produce multiple outputs for same inputs"
-	conflictObject   = "object keys must be unique"
-)
+// conflictObject is the message of OPA's interpreter.
+const conflictObject = "object keys must be unique"
 
 func conflict(message string, location *ast.Location) error {
 	return &topdown.Error{Code: topdown.ConflictErr, Message: message, Location: location}
+}
+
+// maxConflictValue is how much of a value the message of a conflict shows.
+const maxConflictValue = 64
+
+// conflictOfValues says which definitions of a rule yield different values.
+func conflictOfValues(path ast.Ref, first *state, second *ast.Term, at *ast.Location) error {
+	return conflict(fmt.Sprintf("%s produced conflicting values: %s and %s", path, valueAt(first.value, first.by), valueAt(second, at)), at)
+}
+
+func valueAt(value *ast.Term, at *ast.Location) string {
+	text := "a large value"
+	if textOf(value, maxConflictValue) <= maxConflictValue {
+		text = value.String()
+	}
+	if at == nil {
+		return text
+	}
+	return fmt.Sprintf("%s at %s:%d", text, at.File, at.Row)
 }

@@ -80,7 +80,9 @@ type state struct {
 	// hit is set by a definition that holds.
 	hit   bool
 	value *ast.Term
-	// set, object and array are under construction.
+	// by is the definition that yielded the value.
+	by *ast.Location
+	// set and object are under construction.
 	set    ast.Set
 	object ast.Object
 }

@@ -7,4 +7,3 @@ type quickFunc func(m *machine, arguments []operand) (*ast.Term, bool)
 func quickOf(string, []operand) quickFunc { return nil }
 
 func (b *builtinCall) orQuick(quickFunc) func(m *machine) *ast.Term { return b.value }
-func estimateOf(string) func([]*ast.Term, int) int                  { return nil }

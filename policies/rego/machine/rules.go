@@ -109,11 +109,7 @@ func (c *compiler) yield(s *scope, index int, d *definition, source *ast.Rule) (
 		return nil, err
 	}
 	d.value = value.term
-	message := conflictComplete
-	if len(head.Args) > 0 {
-		message = conflictFunction
-	}
-	return yieldValue(index, value, conflict(message, source.Location)), nil
+	return yieldValue(index, value, source), nil
 }
 
 // headOperand is the value of a term in a rule's head.
@@ -125,7 +121,8 @@ func (c *compiler) headOperand(s *scope, term *ast.Term) (operand, error) {
 }
 
 // yieldValue sets the value of a complete rule or function. What else it yields must be the same.
-func yieldValue(index int, value operand, conflicting error) step {
+func yieldValue(index int, value operand, source *ast.Rule) step {
+	path := source.Ref()
 	return func(m *machine) bool {
 		found := value.get(m)
 		if found == nil {
@@ -134,9 +131,9 @@ func yieldValue(index int, value operand, conflicting error) step {
 		st := &m.states[index]
 		st.hit = true
 		if st.value == nil {
-			st.value = found
+			st.value, st.by = found, source.Location
 		} else if !equal(st.value, found) {
-			m.fail(conflicting)
+			m.fail(conflictOfValues(path, st, found, source.Location))
 			return false
 		}
 		return value.term == nil // a constant can't be another one the next time
