@@ -52,6 +52,8 @@ type Driver struct {
 	stuck atomic.Int32
 	// runs are machine.Runs to be used again, by the programs of all guardrails.
 	runs *sync.Pool
+	// prefixes are what the programs read of an input by paths that are known.
+	prefixes []prefix
 }
 
 var _ policies.Driver = (*Driver)(nil)
@@ -61,7 +63,12 @@ func New(options Options) *Driver {
 	if options.Deadline <= 0 {
 		options.Deadline = DefaultDeadline
 	}
-	return &Driver{options: options, store: inmem.New(), runs: &sync.Pool{New: func() any { return new(machine.Run) }}}
+	return &Driver{
+		options:  options,
+		store:    inmem.New(),
+		runs:     &sync.Pool{New: func() any { return new(machine.Run) }},
+		prefixes: prefixes(),
+	}
 }
 
 // Engine returns "Rego".
@@ -122,19 +129,20 @@ func (d *Driver) compile(ctx context.Context, guardrail *v1alpha1.Guardrail) (*c
 func (d *Driver) program(
 	ctx context.Context, guardrail string, compiler *ast.Compiler, rules []findingRule, parameters pair,
 ) (policies.Program, error) {
-	paths := make([]ast.Ref, len(rules))
+	roots := make([]ast.Ref, len(rules))
 	for i := range rules {
-		paths[i] = rules[i].path
+		roots[i] = rules[i].path
 	}
-	compiled, err := machine.Compile(compiler, paths, machine.Options{
+	compiled, err := machine.Compile(compiler, roots, machine.Options{
 		Constants: map[string]*ast.Term{keyParameters: parameters[1]},
-		Prefixes:  prefixes(),
+		Prefixes:  paths(d.prefixes),
 	})
 	var refused *machine.UnsupportedError
 	switch {
 	case err == nil:
 		return &program{
-			guardrail: guardrail, rules: rules, compiled: compiled, runs: d.runs, deadline: d.options.Deadline, print: d.options.Print,
+			guardrail: guardrail, rules: rules, compiled: compiled, prefixes: d.prefixes, runs: d.runs,
+			deadline: d.options.Deadline, printer: newPrinter(guardrail, d.options.Print),
 		}, nil
 	case !errors.As(err, &refused):
 		return nil, err
@@ -146,4 +154,13 @@ func (d *Driver) program(
 	return &interpreter{
 		guardrail: guardrail, rules: prepared, parameters: parameters, deadline: d.options.Deadline, print: d.options.Print,
 	}, nil
+}
+
+// paths are those of the prefixes.
+func paths(prefixes []prefix) [][]string {
+	paths := make([][]string, len(prefixes))
+	for i := range prefixes {
+		paths[i] = prefixes[i].path
+	}
+	return paths
 }

@@ -48,7 +48,8 @@ const maxFindings = 1000
 // collector gathers the findings of one evaluation.
 type collector struct {
 	findings []policies.Finding
-	seen     map[identity]bool
+	// seen is made when there is a second finding.
+	seen map[identity]bool
 }
 
 // identity is what makes two findings the same.
@@ -70,6 +71,9 @@ func (c *collector) add(rule *findingRule, term *ast.Term) error {
 		}
 		return nil
 	case ast.Set:
+		if value.Len() == 0 {
+			return nil
+		}
 		return c.addElements(rule, value.Slice())
 	case *ast.Array:
 		elements := make([]*ast.Term, value.Len())
@@ -101,18 +105,24 @@ func (c *collector) addElements(rule *findingRule, elements []*ast.Term) error {
 // keep adds a finding unless an earlier one says the same.
 func (c *collector) keep(rule *findingRule, finding policies.Finding) {
 	finding.WarnOnly = rule.name == ruleWarn
-	id := identity{
+	if len(c.findings) > 0 {
+		if c.seen == nil {
+			c.seen = map[identity]bool{identityOf(&c.findings[0]): true}
+		}
+		id := identityOf(&finding)
+		if c.seen[id] {
+			return
+		}
+		c.seen[id] = true
+	}
+	c.findings = append(c.findings, finding)
+}
+
+func identityOf(finding *policies.Finding) identity {
+	return identity{
 		message: finding.Message, field: finding.Field, reason: finding.Reason,
 		details: canonical(finding.Details), warnOnly: finding.WarnOnly,
 	}
-	if c.seen[id] {
-		return
-	}
-	if c.seen == nil {
-		c.seen = map[identity]bool{}
-	}
-	c.seen[id] = true
-	c.findings = append(c.findings, finding)
 }
 
 // generic is the message of a rule that gives none.

@@ -1,14 +1,11 @@
 package rego
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"reflect"
+	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/kroguard/kroguard/policies"
 	"github.com/kroguard/kroguard/policies/rego/machine"
@@ -26,40 +23,76 @@ const (
 	keyInstance        = "instance"
 )
 
-// pair is a key of an object with its value.
-type pair = [2]*ast.Term
-
 // documentKey is the key of the converted input in Input.Convert.
 type documentKey struct{}
 
-// document is the part of an input document that is the same for all guardrails. It is read-only: its terms are shared by all
-// evaluations of a review.
+// document is the input document, but for the parameters: the same for all guardrails that judge an input. Its parts are
+// converted when a guardrail first reads them, and once; most guardrails read a little of it. Its terms are read-only, and it is
+// safe for concurrent use.
 type document struct {
-	// pairs are the keys of the document with their values.
-	pairs []pair
-	// shared is the document with the values at the prefixes.
-	shared machine.Input
+	input    *policies.Input
+	prefixes []prefix
+	parts    [partCount]part
 }
 
-// prefixes are the paths that most policies read. They are followed once for all guardrails.
-func prefixes() [][]string {
-	return [][]string{
-		{keyReview}, {keyReview, keyObject}, {keyReview, keyObject, "spec"}, {keyReview, keyObject, "metadata"},
-		{keyReview, keyOldObject}, {keyReview, keyNamespaceObject}, {keyProject}, {keyInstance},
+var _ machine.Input = (*document)(nil)
+
+// part is a piece of the document.
+type part struct {
+	once sync.Once
+	term *ast.Term
+	err  error
+}
+
+// The parts of the document. Larger ones are made of smaller ones.
+const (
+	partRequest = iota
+	partLabels
+	partAnnotations
+	partMetadata
+	partSpec
+	partObject
+	partOldObject
+	partNamespace
+	partProject
+	partOffering
+	partInstance
+	partReview
+	partWhole
+	partCount
+)
+
+// prefix is a path of the document that leads to a part, or to a field of one.
+type prefix struct {
+	path []string
+	part int
+	// field is a field of the part; "" is the part itself.
+	field string
+}
+
+// prefixes are what policies read by a path that is known when they are compiled.
+func prefixes() []prefix {
+	request := func(name string) prefix { return prefix{[]string{keyReview, name}, partRequest, name} }
+	object := func(part int, path ...string) prefix {
+		return prefix{append([]string{keyReview, keyObject}, path...), part, ""}
+	}
+	return []prefix{
+		object(partObject), object(partSpec, "spec"), object(partMetadata, "metadata"),
+		object(partLabels, "metadata", "labels"), object(partAnnotations, "metadata", "annotations"),
+		{[]string{keyReview, keyOldObject}, partOldObject, ""},
+		{[]string{keyReview, keyNamespaceObject}, partNamespace, ""},
+		request("uid"), request("operation"), request("kind"), request("resource"), request("name"), request("namespace"),
+		request("userInfo"), request("dryRun"),
+		{[]string{keyReview}, partReview, ""},
+		{[]string{keyProject}, partProject, ""}, {[]string{keyOffering}, partOffering, ""}, {[]string{keyInstance}, partInstance, ""},
 	}
 }
 
-// sharedDocument converts the input, once for all guardrails that judge it.
-func sharedDocument(input *policies.Input) (*document, error) {
-	value, err := input.Convert(documentKey{}, func() (any, error) {
-		pairs, err := newPairs(input)
-		if err != nil {
-			return nil, err
-		}
-		return newDocument(pairs), nil
-	})
+// sharedDocument is the document of an input, one for all guardrails that judge it.
+func sharedDocument(input *policies.Input, prefixes []prefix) (*document, error) {
+	value, err := input.Convert(documentKey{}, func() (any, error) { return &document{input: input, prefixes: prefixes}, nil })
 	if err != nil {
-		return nil, fmt.Errorf("converting the input: %w", err)
+		return nil, err
 	}
 	shared, ok := value.(*document)
 	if !ok {
@@ -68,16 +101,149 @@ func sharedDocument(input *policies.Input) (*document, error) {
 	return shared, nil
 }
 
-func newDocument(pairs []pair) *document {
-	d := &document{pairs: pairs, shared: machine.Input{Document: ast.ObjectTerm(pairs...)}}
-	for _, path := range prefixes() {
-		value := d.shared.Document
-		for _, name := range path {
-			value = field(value, name)
-		}
-		d.shared.Prefixes = append(d.shared.Prefixes, value)
+// Document is the whole document.
+func (d *document) Document() (*ast.Term, error) { return d.part(partWhole) }
+
+// Prefix is the value at one of the prefixes; nil where there is none.
+func (d *document) Prefix(i int) (*ast.Term, error) {
+	at := &d.prefixes[i]
+	term, err := d.part(at.part)
+	if err != nil || at.field == "" {
+		return term, err
 	}
-	return d
+	return field(term, at.field), nil
+}
+
+// with is the input document of one guardrail. It shares the terms and copies only the object around them.
+func (d *document) with(parameters pair) (*ast.Term, error) {
+	whole, err := d.Document()
+	if err != nil {
+		return nil, err
+	}
+	object, ok := whole.Value.(ast.Object)
+	if !ok {
+		return nil, fmt.Errorf("the input document is of type %s", ast.ValueName(whole.Value)) // it is an object
+	}
+	pairs := []pair{parameters}
+	object.Foreach(func(key, value *ast.Term) { pairs = append(pairs, pair{key, value}) })
+	return ast.ObjectTerm(pairs...), nil
+}
+
+// part converts a part, or yields what it was converted to.
+func (d *document) part(id int) (*ast.Term, error) {
+	p := &d.parts[id]
+	p.once.Do(func() {
+		if p.term, p.err = d.convert(id); p.err != nil {
+			p.err = fmt.Errorf("converting the input: %w", p.err)
+		}
+	})
+	return p.term, p.err
+}
+
+func (d *document) convert(id int) (*ast.Term, error) {
+	in := d.input
+	switch id {
+	case partRequest:
+		return requestTerm(in.Request)
+	case partLabels:
+		return valueTerm(metadataOf(in.Object), "labels")
+	case partAnnotations:
+		return valueTerm(metadataOf(in.Object), "annotations")
+	case partMetadata:
+		return d.metadata()
+	case partSpec:
+		return valueTerm(in.Object, "spec")
+	case partObject:
+		return d.object()
+	case partOldObject:
+		return objectTerm(in.OldObject)
+	case partNamespace:
+		return namespaceTerm(in.Namespace)
+	case partProject:
+		return optionalTerm(in.Project)
+	case partOffering:
+		return optionalTerm(in.Offering)
+	case partInstance:
+		if sameMap(in.Instance, in.Object) {
+			return d.part(partObject)
+		}
+		return objectTerm(in.Instance)
+	case partReview:
+		return d.review()
+	default:
+		return d.assemble(nil, []named{
+			{keyReview, partReview}, {keyInstance, partInstance}, {keyProject, partProject}, {keyOffering, partOffering},
+		})
+	}
+}
+
+// named is a part as a field of a larger one.
+type named struct {
+	name string
+	part int
+}
+
+// assemble is an object of fields and parts; a part that is undefined is left out.
+func (d *document) assemble(fields ast.Object, parts []named) (*ast.Term, error) {
+	if fields == nil {
+		fields = ast.NewObjectWithCapacity(len(parts))
+	}
+	for _, p := range parts {
+		term, err := d.part(p.part)
+		if err != nil {
+			return nil, err
+		}
+		if term != nil {
+			fields.Insert(ast.InternedTerm(p.name), term)
+		}
+	}
+	return ast.NewTerm(fields), nil
+}
+
+// metadata is the object's metadata, whose labels and annotations are parts of their own.
+func (d *document) metadata() (*ast.Term, error) {
+	metadata, ok := d.input.Object["metadata"].(map[string]any)
+	if !ok {
+		return valueTerm(d.input.Object, "metadata")
+	}
+	fields, err := fieldsOf(metadata, "labels", "annotations")
+	if err != nil {
+		return nil, err
+	}
+	return d.assemble(fields, []named{{"labels", partLabels}, {"annotations", partAnnotations}})
+}
+
+// object is the object, whose metadata and spec are parts of their own.
+func (d *document) object() (*ast.Term, error) {
+	if d.input.Object == nil {
+		return ast.InternedNullTerm, nil
+	}
+	fields, err := fieldsOf(d.input.Object, "metadata", "spec")
+	if err != nil {
+		return nil, err
+	}
+	return d.assemble(fields, []named{{"metadata", partMetadata}, {"spec", partSpec}})
+}
+
+// review is the request with the objects.
+func (d *document) review() (*ast.Term, error) {
+	request, err := d.part(partRequest)
+	if err != nil {
+		return nil, err
+	}
+	fields := ast.NewObject()
+	if object, ok := request.Value.(ast.Object); ok {
+		object.Foreach(fields.Insert)
+	}
+	return d.assemble(fields, []named{
+		{keyObject, partObject}, {keyOldObject, partOldObject}, {keyNamespaceObject, partNamespace},
+	})
+}
+
+// metadataOf is the object's metadata; nil, which reads as empty, where it has none.
+func metadataOf(object map[string]any) map[string]any {
+	metadata, _ := object["metadata"].(map[string]any)
+	return metadata
 }
 
 // field is a field of an object; nil where there is none.
@@ -92,131 +258,7 @@ func field(term *ast.Term, name string) *ast.Term {
 	return object.Get(ast.InternedTerm(name))
 }
 
-// with is the input document of one guardrail. It shares the terms and copies only the object around them.
-func (d *document) with(parameters pair) *ast.Term {
-	pairs := make([]pair, 0, len(d.pairs)+1)
-	return ast.ObjectTerm(append(append(pairs, d.pairs...), parameters)...)
-}
-
-func newPairs(input *policies.Input) ([]pair, error) {
-	object, err := term(input.Object)
-	if err != nil {
-		return nil, err
-	}
-	review, err := newReview(input, object)
-	if err != nil {
-		return nil, err
-	}
-	instance := object
-	if !sameMap(input.Instance, input.Object) {
-		if instance, err = term(input.Instance); err != nil {
-			return nil, err
-		}
-	}
-	d := []pair{
-		{ast.InternedTerm(keyReview), review},
-		{ast.InternedTerm(keyInstance), instance},
-	}
-	if input.Project != nil {
-		project, err := term(input.Project)
-		if err != nil {
-			return nil, err
-		}
-		d = append(d, pair{ast.InternedTerm(keyProject), project})
-	}
-	if input.Offering != nil {
-		offering, err := term(input.Offering)
-		if err != nil {
-			return nil, err
-		}
-		d = append(d, pair{ast.InternedTerm(keyOffering), offering})
-	}
-	return d, nil
-}
-
-// newReview is input.review. The request's own fields take the way through JSON, so that their names and what is left out are
-// what the API server sends.
-func newReview(input *policies.Input, object *ast.Term) (*ast.Term, error) {
-	request := *input.Request
-	request.Object, request.OldObject = runtime.RawExtension{}, runtime.RawExtension{}
-	oldObject, err := term(input.OldObject)
-	if err != nil {
-		return nil, err
-	}
-	decoded := []pair{{ast.InternedTerm(keyObject), object}, {ast.InternedTerm(keyOldObject), oldObject}}
-	if input.Namespace != nil {
-		// As its manifest reads; typed objects come without kind and apiVersion.
-		namespace, err := jsonTerm(input.Namespace,
-			pair{ast.InternedTerm("apiVersion"), ast.InternedTerm("v1")},
-			pair{ast.InternedTerm("kind"), ast.InternedTerm("Namespace")})
-		if err != nil {
-			return nil, err
-		}
-		decoded = append(decoded, pair{ast.InternedTerm(keyNamespaceObject), namespace})
-	}
-	return jsonTerm(&request, decoded...)
-}
-
-// term converts a JSON object; nil becomes null.
-func term(object map[string]any) (*ast.Term, error) {
-	if object == nil {
-		return ast.InternedNullTerm, nil
-	}
-	value, err := ast.InterfaceToValue(object)
-	if err != nil {
-		return nil, err
-	}
-	return ast.NewTerm(value), nil
-}
-
-// jsonTerm converts the JSON object that a Go value marshals to, with some fields set besides.
-func jsonTerm(value any, fields ...pair) (*ast.Term, error) {
-	text, err := json.Marshal(value)
-	if err != nil {
-		return nil, err
-	}
-	parsed, err := ast.ValueFromReader(bytes.NewReader(text))
-	if err != nil {
-		return nil, err
-	}
-	object, ok := parsed.(ast.Object)
-	if !ok {
-		return nil, fmt.Errorf("want an object, not %s", ast.ValueName(parsed))
-	}
-	for _, field := range fields {
-		object.Insert(field[0], field[1])
-	}
-	return ast.NewTerm(object), nil
-}
-
 // sameMap reports whether both are one map, not merely equal ones.
 func sameMap(a, b map[string]any) bool {
 	return reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer()
-}
-
-// parseParameters converts spec.params to the pair of the input document; {} where there are none. The error is a
-// CompileErrors.
-func parseParameters(params *apiextensionsv1.JSON) (pair, error) {
-	key := ast.InternedTerm(keyParameters)
-	if params == nil || len(params.Raw) == 0 {
-		return pair{key, ast.ObjectTerm()}, nil
-	}
-	invalid := func(reason string) error {
-		return policies.CompileErrors{{Field: paramsField, Message: reason}}
-	}
-	if !json.Valid(params.Raw) {
-		return pair{}, invalid("the parameters are no JSON")
-	}
-	value, err := ast.ValueFromReader(bytes.NewReader(params.Raw))
-	if err != nil {
-		return pair{}, invalid(err.Error())
-	}
-	switch value.(type) {
-	case ast.Null:
-		value = ast.NewObject()
-	case ast.Object:
-	default:
-		return pair{}, invalid("the parameters are of type " + ast.ValueName(value) + ": give an object")
-	}
-	return pair{key, ast.NewTerm(value)}, nil
 }

@@ -111,7 +111,7 @@ func TestInputThatIsNoJSONIsAnError(t *testing.T) {
 	t.Parallel()
 	object := webApp()
 	object["spec"] = make(chan int)
-	program := mustCompile(t, newDriver(), v1Guardrail("package guardrail\ndeny contains \"a\""))
+	program := mustCompile(t, newDriver(), v1Guardrail("package guardrail\ndeny contains \"a\" if input.review.object.spec"))
 	findings, err := program.Evaluate(context.Background(), objectInput(object))
 	if err == nil {
 		t.Errorf("got findings %v, want an error", findings)

@@ -65,11 +65,14 @@ func keepTerm(term *ast.Term, _ *opa.EvalContext) (any, error) { return term, ni
 // the policy is at fault, a *DeadlineError where the time ran out, a *StuckError where that happened too often; findings that
 // were made until then are returned with it.
 func (p *interpreter) Evaluate(ctx context.Context, input *policies.Input) ([]policies.Finding, error) {
-	shared, err := sharedDocument(input)
+	shared, err := sharedDocument(input, prefixes())
 	if err != nil {
 		return nil, err
 	}
-	document := shared.with(p.parameters)
+	document, err := shared.with(p.parameters)
+	if err != nil {
+		return nil, err
+	}
 	b := bound{work: "evaluation", limit: p.deadline, grace: stopGrace, stuck: &p.stuck}
 	return runBounded(ctx, b, func(ctx context.Context) ([]policies.Finding, error) {
 		return p.judge(ctx, document)

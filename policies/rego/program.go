@@ -23,22 +23,28 @@ type program struct {
 	// compiled, in the same order.
 	rules    []findingRule
 	compiled *machine.Program
+	// prefixes are what compiled was given, by their place.
+	prefixes []prefix
 	// runs holds machine.Runs.
 	runs     *sync.Pool
 	deadline time.Duration
-	print    PrintFunc
+	// printer is nil where nobody listens.
+	printer *printer
 
 	// stuck counts calls of built-ins that were given up and still run.
 	stuck atomic.Int32
 }
 
-var _ policies.Program = (*program)(nil)
+var (
+	_ policies.Program   = (*program)(nil)
+	_ machine.Supervisor = (*program)(nil)
+)
 
 // Evaluate judges the input. Findings are those of deny, violation and warn, in this order. An error is an *EvaluationError where
 // the policy is at fault, a *DeadlineError where the time ran out, a *StuckError where that happened too often, a
 // *machine.LimitError where the memory did; findings that were made until then are returned with it.
 func (p *program) Evaluate(ctx context.Context, input *policies.Input) ([]policies.Finding, error) {
-	shared, err := sharedDocument(input)
+	shared, err := sharedDocument(input, p.prefixes)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +52,11 @@ func (p *program) Evaluate(ctx context.Context, input *policies.Input) ([]polici
 	if !ok {
 		return nil, errors.New("the pool holds no run") // it does by New
 	}
-	findings, err := p.judge(ctx, run, p.start(ctx, run, shared))
+	var findings []policies.Finding
+	limit, err := p.start(ctx, run, shared)
+	if err == nil {
+		findings, err = p.judge(ctx, run, limit)
+	}
 	// A run that panicked is not used again.
 	run.Finish()
 	p.runs.Put(run)
@@ -54,21 +64,26 @@ func (p *program) Evaluate(ctx context.Context, input *policies.Input) ([]polici
 }
 
 // start begins the run, and yields how long it may take.
-func (p *program) start(ctx context.Context, run *machine.Run, shared *document) time.Duration {
+func (p *program) start(ctx context.Context, run *machine.Run, shared *document) (time.Duration, error) {
 	now, limit := time.Now(), p.deadline
 	if requested, ok := ctx.Deadline(); ok {
 		limit = min(limit, requested.Sub(now))
 	}
-	run.Start(ctx, p.compiled, shared.shared, machine.Limits{Deadline: now.Add(limit), Bytes: maxBytes})
-	run.Supervise(func(deadline time.Time, work func() error) error {
-		b := bound{work: "evaluation", limit: time.Until(deadline), grace: stopGrace, stuck: &p.stuck}
-		_, err := runBounded(ctx, b, func(context.Context) (struct{}, error) { return struct{}{}, work() })
-		return err
-	})
-	if p.print != nil {
-		run.Print(&printer{guardrail: p.guardrail, print: p.print})
+	if err := run.Start(ctx, p.compiled, shared, machine.Limits{Deadline: now.Add(limit), Bytes: maxBytes}); err != nil {
+		return 0, err
 	}
-	return limit
+	run.Supervise(p)
+	if p.printer != nil {
+		run.Print(p.printer)
+	}
+	return limit, nil
+}
+
+// Supervise gives up on work at the deadline, and lets it run on where it can't be stopped.
+func (p *program) Supervise(ctx context.Context, deadline time.Time, work func() error) error {
+	b := bound{work: "evaluation", limit: time.Until(deadline), grace: stopGrace, stuck: &p.stuck}
+	_, err := runBounded(ctx, b, func(context.Context) (struct{}, error) { return struct{}{}, work() })
+	return err
 }
 
 // judge evaluates all rules. The error is that of the first rule that has one; its findings and those of the other rules
@@ -78,8 +93,8 @@ func (p *program) judge(ctx context.Context, run *machine.Run, limit time.Durati
 	var first error
 	for i := range p.rules {
 		value, err := run.Root(i)
-		if p.print != nil {
-			printFailures(ctx, p.guardrail, p.print, run.Failures())
+		if p.printer != nil {
+			printFailures(ctx, p.guardrail, p.printer.print, run.Failures())
 		}
 		if err == nil {
 			err = found.add(&p.rules[i], value)

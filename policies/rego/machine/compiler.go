@@ -19,7 +19,7 @@ type Options struct {
 // Compile compiles the rules that the roots refer to, and all that these need. The compiler must have compiled its modules
 // without an error; nothing of it is changed, and only terms of it are kept. The error is an UnsupportedError.
 func Compile(compiled *ast.Compiler, roots []ast.Ref, options Options) (*Program, error) {
-	c := &compiler{options: options, groups: map[string]*group{}, program: &Program{}}
+	c := &compiler{options: options, groups: map[string]*group{}, program: &Program{}, readPrefixes: map[int]bool{}}
 	c.collect(compiled)
 	c.reserve()
 	for _, root := range roots {
@@ -37,6 +37,11 @@ func Compile(compiled *ast.Compiler, roots []ast.Ref, options Options) (*Program
 		c.program.roots = append(c.program.roots, index)
 	}
 	c.program.slots = c.slots
+	for i, slot := range c.prefixSlots {
+		if c.readPrefixes[slot] {
+			c.program.prefixes = append(c.program.prefixes, readPrefix{prefix: i, slot: slot})
+		}
+	}
 	return c.program, nil
 }
 
@@ -48,9 +53,11 @@ type compiler struct {
 	// packages are the paths of all packages, some of which have no rules.
 	packages []string
 	program  *Program
-	// slots is how many slots there are so far; inputSlot, wholeSlot and prefixSlots are those that a Run fills in.
+	// slots is how many slots there are so far; prefixSlots are those that a Run fills in, besides the input's.
 	slots       int
 	prefixSlots []int
+	// readPrefixes are the slots of prefixes that are read.
+	readPrefixes map[int]bool
 }
 
 // kind is what a group of rules yields.
@@ -177,7 +184,6 @@ func (c *compiler) reserve() {
 	for range c.options.Prefixes {
 		c.prefixSlots = append(c.prefixSlots, c.slot())
 	}
-	c.program.prefixes = c.prefixSlots
 }
 
 // slot takes a further slot.

@@ -16,11 +16,17 @@ type Program struct {
 	rules []*rule
 	// roots are the places of the roots in rules.
 	roots []int
-	// slots is how many slots a run needs, buildings how many comprehensions there are; input and prefixes are the slots of the
-	// input document.
-	slots, buildings, input int
-	prefixes                []int
+	// slots is how many slots a run needs, buildings how many comprehensions there are.
+	slots, buildings int
+	// input is the slot of the input document; readsInput says whether it is read.
+	input      int
+	readsInput bool
+	// prefixes are the prefixes that are read.
+	prefixes []readPrefix
 }
+
+// readPrefix is a prefix, by its place in Options.Prefixes, and its slot.
+type readPrefix struct{ prefix, slot int }
 
 // Limits bound one Run.
 type Limits struct {
@@ -35,12 +41,12 @@ type Run struct {
 	machine
 }
 
-// Input is what a Run reads.
-type Input struct {
+// Input is what a Run reads. It is asked once for each piece that the Program refers to, when the Run starts.
+type Input interface {
 	// Document is the input document, without Options.Constants; nil where it is undefined.
-	Document *ast.Term
-	// Prefixes are the values at Options.Prefixes, in their order; nil for those that are undefined.
-	Prefixes []*ast.Term
+	Document() (*ast.Term, error)
+	// Prefix is the value at the path of that place in Options.Prefixes; nil where it is undefined.
+	Prefix(i int) (*ast.Term, error)
 }
 
 // step is a piece of a rule's body. It calls the next step for each way in which it holds, and reports whether the search is to
@@ -134,18 +140,14 @@ func (m *machine) fail(err error) {
 	}
 }
 
-// Start begins a run of the program. Whatever an earlier run left is forgotten.
-func (r *Run) Start(ctx context.Context, program *Program, input Input, limits Limits) {
+// Start begins a run of the program. Whatever an earlier run left is forgotten. The error is the input's.
+func (r *Run) Start(ctx context.Context, program *Program, input Input, limits Limits) error {
 	m := &r.machine
 	m.program, m.limits = program, limits
 	m.slots = resized(m.slots, program.slots)
 	m.states = resized(m.states, len(program.rules))
 	m.buildings = resized(m.buildings, program.buildings)
 	m.steps, m.bytes, m.err, m.whole = 0, 0, nil, nil
-	m.slots[program.input] = input.Document
-	for i, slot := range program.prefixes {
-		m.slots[slot] = input.Prefixes[i]
-	}
 	if m.capture == nil {
 		m.capture = func(term *ast.Term) error {
 			m.output = term
@@ -155,6 +157,22 @@ func (r *Run) Start(ctx context.Context, program *Program, input Input, limits L
 		m.builtin.Cache = builtins.Cache{}
 	}
 	m.builtin.Context = ctx
+	return m.read(input)
+}
+
+// read fills in the slots of the input.
+func (m *machine) read(input Input) (err error) {
+	if m.program.readsInput {
+		if m.slots[m.program.input], err = input.Document(); err != nil {
+			return err
+		}
+	}
+	for _, p := range m.program.prefixes {
+		if m.slots[p.slot], err = input.Prefix(p.prefix); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // resized is a zeroed slice of length n.

@@ -49,6 +49,7 @@ func (c *compiler) once(value operand, next continuation) (step, error) {
 func (c *compiler) inputReference(s *scope, ref ast.Ref, next continuation) (step, error) {
 	static := staticLength(ref)
 	if static == 1 {
+		c.program.readsInput = true
 		// The document as a whole, or a part of it by a key that is not known.
 		if len(c.options.Constants) == 0 {
 			return c.path(s, inSlot(c.program.input), ref[1:], next)
@@ -64,6 +65,11 @@ func (c *compiler) inputReference(s *scope, ref ast.Ref, next continuation) (ste
 		if n := len(prefix) + 1; n > length && n <= static && hasPath(ref, prefix) {
 			best, length = c.prefixSlots[i], n
 		}
+	}
+	if best == c.program.input {
+		c.program.readsInput = true
+	} else {
+		c.readPrefixes[best] = true
 	}
 	return c.path(s, inSlot(best), ref[length:], next)
 }

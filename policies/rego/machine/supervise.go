@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"context"
 	"strings"
 	"time"
 
@@ -21,9 +22,12 @@ const (
 	quickNumber = 32
 )
 
-// Supervisor runs work that can't be interrupted and may take long. It returns an error at the deadline although the work still
-// runs. Work touches nothing of the run.
-type Supervisor func(deadline time.Time, work func() error) error
+// Supervisor runs work that can't be interrupted and may take long.
+type Supervisor interface {
+	// Supervise returns an error at the deadline, or when the context ends, although the work still runs. Work touches nothing
+	// of the run.
+	Supervise(ctx context.Context, deadline time.Time, work func() error) error
+}
 
 // Supervise makes the run call built-ins with large operands by way of the supervisor. Call it after Start.
 func (r *Run) Supervise(supervisor Supervisor) { r.supervisor = supervisor }
@@ -38,7 +42,7 @@ func (m *machine) supervised(b *builtinCall, operands []*ast.Term, yield func(*a
 	builtin.Cancel = topdown.NewCancel()
 	var results []*ast.Term
 	var failure error
-	err := m.supervisor(m.limits.Deadline, func() error {
+	err := m.supervisor.Supervise(m.builtin.Context, m.limits.Deadline, func() error {
 		failure = b.implementation(builtin, operands, func(term *ast.Term) error {
 			results = append(results, term)
 			return nil
