@@ -60,6 +60,9 @@ func (c *compiler) result(s *scope, value operand, output []*ast.Term, next func
 	if len(output) == 0 {
 		return truthy(value, next)
 	}
+	if value.term != nil {
+		return c.match(s, output[0], value, next)
+	}
 	return c.once(value, func(value operand) (step, error) { return c.match(s, output[0], value, next) })
 }
 
@@ -92,7 +95,12 @@ func (c *compiler) builtinCall(
 	case declared.Relation:
 		return c.relation(s, call, terms[arity:], next)
 	}
-	if quick := quickOf(name, arguments); quick != nil {
+	if constants(arguments) != nil {
+		if value, ok := c.fold(call.value); ok && value != nil {
+			return c.result(s, constant(value), terms[arity:], next)
+		}
+	}
+	if quick := quickOf(name, arguments); quick != nil && len(arguments) <= 3 {
 		return c.result(s, computed(call.orQuick(quick)), terms[arity:], next)
 	}
 	return c.result(s, computed(call.value), terms[arity:], next)
@@ -156,6 +164,7 @@ func (m *machine) failed(err error) {
 
 // effect is a call without a result.
 func (c *compiler) effect(call *builtinCall, next func() (step, error)) (step, error) {
+	c.dependent = true
 	then, err := next()
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package machine
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -56,6 +57,10 @@ type compiler struct {
 	// slots is how many slots there are so far; prefixSlots are those that a Run fills in, besides the input's.
 	slots       int
 	prefixSlots []int
+	// dependent is set when what is compiled needs the input, or does something besides yielding a value.
+	dependent bool
+	// foldUntil is when no further constants are computed.
+	foldUntil time.Time
 	// readPrefixes are the slots of prefixes that are read.
 	readPrefixes map[int]bool
 }

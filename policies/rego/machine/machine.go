@@ -69,6 +69,8 @@ type machine struct {
 
 	builtin    topdown.BuiltinContext
 	supervisor Supervisor
+	// operands are those of a quick function.
+	operands [3]*ast.Term
 	// output is what the built-in that was called last yields; capture sets it.
 	output  *ast.Term
 	capture func(*ast.Term) error
@@ -223,6 +225,7 @@ func (r *Run) Finish() {
 	clear(m.slots)
 	clear(m.states)
 	clear(m.buildings)
+	m.operands = [3]*ast.Term{}
 	m.program, m.output, m.whole, m.err, m.failures = nil, nil, nil, nil, nil
 	clear(m.builtin.Cache)
 	m.builtin.Context, m.builtin.PrintHook, m.builtin.Location = nil, nil, nil

@@ -49,7 +49,7 @@ func (c *compiler) once(value operand, next continuation) (step, error) {
 func (c *compiler) inputReference(s *scope, ref ast.Ref, next continuation) (step, error) {
 	static := staticLength(ref)
 	if static == 1 {
-		c.program.readsInput = true
+		c.dependent, c.program.readsInput = true, true
 		// The document as a whole, or a part of it by a key that is not known.
 		if len(c.options.Constants) == 0 {
 			return c.path(s, inSlot(c.program.input), ref[1:], next)
@@ -60,6 +60,7 @@ func (c *compiler) inputReference(s *scope, ref ast.Ref, next continuation) (ste
 	if value, ok := c.options.Constants[string(key)]; ok {
 		return c.path(s, constant(value), ref[2:], next)
 	}
+	c.dependent = true
 	best, length := c.program.input, 1
 	for i, prefix := range c.options.Prefixes {
 		if n := len(prefix) + 1; n > length && n <= static && hasPath(ref, prefix) {
@@ -123,6 +124,12 @@ func (c *compiler) dataReference(s *scope, ref ast.Ref, next continuation) (step
 	index, err := c.rule(group)
 	if err != nil {
 		return nil, err
+	}
+	if known := c.program.rules[index]; known.folded {
+		if known.known == nil {
+			return never, nil
+		}
+		return c.path(s, constant(known.known), ref[n:], next)
 	}
 	value := computed(func(m *machine) *ast.Term { return m.value(index) })
 	return c.once(value, func(value operand) (step, error) { return c.path(s, value, ref[n:], next) })

@@ -12,6 +12,9 @@ type rule struct {
 	fallback *operand
 	// parameters are the slots of a function's arguments.
 	parameters []int
+	// dependent is set where the value depends on the input; otherwise, where folded is set, it is known: nil for undefined.
+	dependent, folded bool
+	known             *ast.Term
 	// uniform is set where every definition yields the same constant: the first that holds decides.
 	uniform bool
 }
@@ -27,6 +30,7 @@ type definition struct {
 // rule compiles a group, once, and yields its place in the Program.
 func (c *compiler) rule(g *group) (int, error) {
 	if g.compiled {
+		c.dependent = c.dependent || c.program.rules[g.index].dependent
 		return g.index, nil
 	}
 	if g.kind == kindUnknown {
@@ -35,6 +39,21 @@ func (c *compiler) rule(g *group) (int, error) {
 	compiled := &rule{kind: g.kind}
 	g.index, g.compiled = len(c.program.rules), true
 	c.program.rules = append(c.program.rules, compiled)
+	outer := c.dependent
+	c.dependent = false
+	if err := c.definitions(g, compiled); err != nil {
+		return 0, err
+	}
+	compiled.dependent = c.dependent
+	c.dependent = outer || compiled.dependent
+	if !compiled.dependent && g.kind != kindFunction {
+		compiled.known, compiled.folded = c.fold(func(m *machine) *ast.Term { return m.value(g.index) })
+	}
+	return g.index, nil
+}
+
+// definitions compiles what a group consists of.
+func (c *compiler) definitions(g *group, compiled *rule) error {
 	if g.kind == kindFunction {
 		for range g.rules[0].Head.Args {
 			compiled.parameters = append(compiled.parameters, c.slot())
@@ -44,19 +63,19 @@ func (c *compiler) rule(g *group) (int, error) {
 		if source.Default {
 			fallback, err := c.operand(newScope(nil), source.Head.Value)
 			if err != nil {
-				return 0, err
+				return err
 			}
 			compiled.fallback = &fallback
 			continue
 		}
 		definition, err := c.definition(g.index, compiled, source)
 		if err != nil {
-			return 0, err
+			return err
 		}
 		compiled.definitions = append(compiled.definitions, definition)
 	}
 	compiled.uniform = uniform(compiled.definitions)
-	return g.index, nil
+	return nil
 }
 
 func (c *compiler) definition(index int, compiled *rule, source *ast.Rule) (*definition, error) {
@@ -205,6 +224,9 @@ func (m *machine) value(index int) *ast.Term {
 		return st.value
 	}
 	r := m.program.rules[index]
+	if r.folded {
+		return r.known
+	}
 	m.search(r, st)
 	if m.err != nil {
 		return nil

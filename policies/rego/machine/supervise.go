@@ -10,16 +10,16 @@ import (
 )
 
 const (
-	// quickText and quickCount are how much text and how many elements the operands of a built-in may have, together, for it to
+	// unwatchedText and unwatchedElements are how much text and how many elements the operands of a built-in may have, together, for it to
 	// be done within milliseconds: most built-ins take nanoseconds a byte.
-	quickText  = 256 << 10
-	quickCount = 10_000
-	// quickPattern is quickText for built-ins with patterns. A pattern of a thousand states takes a thousand times as long as a
+	unwatchedText     = 256 << 10
+	unwatchedElements = 10_000
+	// unwatchedPattern is unwatchedText for built-ins with patterns. A pattern of a thousand states takes a thousand times as long as a
 	// plain search.
-	quickPattern = 8 << 10
-	// quickNumber is how many digits a number may have: arithmetic is quadratic in them, and a number's text may name many more
+	unwatchedPattern = 8 << 10
+	// unwatchedDigits is how many digits a number may have: arithmetic is quadratic in them, and a number's text may name many more
 	// by an exponent.
-	quickNumber = 32
+	unwatchedDigits = 32
 )
 
 // Supervisor runs work that can't be interrupted and may take long.
@@ -70,7 +70,7 @@ func slow(name string, operands []*ast.Term) bool {
 		case ast.String:
 			text += len(value)
 		case ast.Number:
-			if len(value) > quickNumber || strings.ContainsAny(string(value), "eE") {
+			if len(value) > unwatchedDigits || strings.ContainsAny(string(value), "eE") {
 				return true
 			}
 		case *ast.Array:
@@ -82,12 +82,12 @@ func slow(name string, operands []*ast.Term) bool {
 		}
 	}
 	if strings.HasPrefix(name, "regex.") || strings.HasPrefix(name, "glob.") {
-		return text+count*len(name) > quickPattern
+		return text+count*len(name) > unwatchedPattern
 	}
 	if strings.HasPrefix(name, "units.") {
-		return text > quickNumber || exponent(operands[0])
+		return text > unwatchedDigits || exponent(operands[0])
 	}
-	return text > quickText || count > quickCount
+	return text > unwatchedText || count > unwatchedElements
 }
 
 // exponent reports whether a text may name a number by an exponent.
