@@ -135,6 +135,10 @@ func inputOf(t *testing.T, c *cases.TestCase) *ast.Term {
 
 // interpreted is what OPA's interpreter says: a value, "undefined", or the code of an error.
 func interpreted(compiler *ast.Compiler, root ast.Ref, input *ast.Term) string {
+	return interpretedWithin(context.Background(), compiler, root, input)
+}
+
+func interpretedWithin(ctx context.Context, compiler *ast.Compiler, root ast.Ref, input *ast.Term) string {
 	options := []func(*opa.Rego){
 		opa.ParsedQuery(ast.NewBody(ast.NewExpr(ast.NewTerm(root)))), opa.Compiler(compiler),
 		opa.GenerateJSON(func(term *ast.Term, _ *opa.EvalContext) (any, error) { return term, nil }),
@@ -142,7 +146,7 @@ func interpreted(compiler *ast.Compiler, root ast.Ref, input *ast.Term) string {
 	if input != nil {
 		options = append(options, opa.ParsedInput(input.Value))
 	}
-	results, err := opa.New(options...).Eval(context.Background())
+	results, err := opa.New(options...).Eval(ctx)
 	if err != nil {
 		return failure(err)
 	}
@@ -162,8 +166,13 @@ func (whole) Prefix(int) (*ast.Term, error) { return nil, errors.New("no prefix 
 
 // run is what the machine says, in the same words.
 func run(program *machine.Program, input machine.Input) string {
+	return runWithin(context.Background(), program, input)
+}
+
+func runWithin(ctx context.Context, program *machine.Program, input machine.Input) string {
 	r := new(machine.Run)
-	if err := r.Start(context.Background(), program, input, machine.Limits{Deadline: time.Now().Add(time.Minute)}); err != nil {
+	limits := machine.Limits{Deadline: time.Now().Add(time.Minute), Bytes: 64 << 20}
+	if err := r.Start(ctx, program, input, limits); err != nil {
 		return err.Error()
 	}
 	defer r.Finish()

@@ -9,7 +9,8 @@
 // What a program means is OPA's business: values are OPA's terms, built-in functions are OPA's own, and where Rego leaves room
 // (the order of iteration, which errors are errors) the machine does as OPA's interpreter does. OPA's own compliance suite and a
 // corpus of policies are run by both, and must agree. What the machine does not know (with, documents of whole packages, rule
-// heads with variables amid their path) Compile refuses with an UnsupportedError, and the caller interprets.
+// heads with variables amid their path) Compile refuses with an UnsupportedError, and the caller interprets. One thing differs:
+// OPA's interpreter has an index by which it skips rules that can't hold, and with them the conflicts that they would run into.
 //
 // # Bounds
 //
