@@ -25,7 +25,7 @@ func TestADrainMovesConnectionsAwayBeforeTheServerGoes(t *testing.T) {
 
 	call := func() {
 		t.Helper()
-		response, err := server.Client().Post(server.URL+"/hook", "application/json", http.NoBody) //nolint:noctx // a test's own server
+		response, err := server.Client().Post(server.URL+"/hook", "application/json", http.NoBody)
 		if err != nil {
 			t.Fatal(err)
 		}

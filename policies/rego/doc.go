@@ -27,9 +27,14 @@
 // Each such failure goes to Options.Print, where a rule that is silent for the wrong reason is found. A conflict of complete
 // rules is an error.
 //
+// # Evaluation
+//
+// Rules run compiled, on policies/rego/machine, with the parameters as constants; what that does not know is left to OPA's
+// interpreter. Of the input document, which all guardrails share, the parts are converted that a guardrail reads, once.
+//
 // # Trust
 //
-// Who writes guardrails is trusted not to attack the cluster; who writes what they judge is not. Time is bounded for both,
-// and built-ins that a crafted object could turn against the process are unavailable. Memory is not bounded within the
-// deadline: Go has no means to.
+// Who writes guardrails is trusted not to attack the cluster; who writes what they judge is not. Time and memory are bounded for
+// both, and built-ins that a crafted object could turn against the process are unavailable. Memory is not bounded for what the
+// interpreter runs: Go has no means to.
 package rego

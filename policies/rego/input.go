@@ -66,25 +66,25 @@ const (
 type prefix struct {
 	path []string
 	part int
-	// field is a field of the part; "" is the part itself.
-	field string
+	// field is a field of the part; nil is the part itself.
+	field *ast.Term
 }
 
 // prefixes are what policies read by a path that is known when they are compiled.
 func prefixes() []prefix {
-	request := func(name string) prefix { return prefix{[]string{keyReview, name}, partRequest, name} }
+	request := func(name string) prefix { return prefix{[]string{keyReview, name}, partRequest, ast.StringTerm(name)} }
 	object := func(part int, path ...string) prefix {
-		return prefix{append([]string{keyReview, keyObject}, path...), part, ""}
+		return prefix{append([]string{keyReview, keyObject}, path...), part, nil}
 	}
 	return []prefix{
 		object(partObject), object(partSpec, "spec"), object(partMetadata, "metadata"),
 		object(partLabels, "metadata", "labels"), object(partAnnotations, "metadata", "annotations"),
-		{[]string{keyReview, keyOldObject}, partOldObject, ""},
-		{[]string{keyReview, keyNamespaceObject}, partNamespace, ""},
+		{[]string{keyReview, keyOldObject}, partOldObject, nil},
+		{[]string{keyReview, keyNamespaceObject}, partNamespace, nil},
 		request("uid"), request("operation"), request("kind"), request("resource"), request("name"), request("namespace"),
 		request("userInfo"), request("dryRun"),
-		{[]string{keyReview}, partReview, ""},
-		{[]string{keyProject}, partProject, ""}, {[]string{keyOffering}, partOffering, ""}, {[]string{keyInstance}, partInstance, ""},
+		{[]string{keyReview}, partReview, nil},
+		{[]string{keyProject}, partProject, nil}, {[]string{keyOffering}, partOffering, nil}, {[]string{keyInstance}, partInstance, nil},
 	}
 }
 
@@ -108,7 +108,7 @@ func (d *document) Document() (*ast.Term, error) { return d.part(partWhole) }
 func (d *document) Prefix(i int) (*ast.Term, error) {
 	at := &d.prefixes[i]
 	term, err := d.part(at.part)
-	if err != nil || at.field == "" {
+	if err != nil || at.field == nil {
 		return term, err
 	}
 	return field(term, at.field), nil
@@ -247,7 +247,7 @@ func metadataOf(object map[string]any) map[string]any {
 }
 
 // field is a field of an object; nil where there is none.
-func field(term *ast.Term, name string) *ast.Term {
+func field(term, name *ast.Term) *ast.Term {
 	if term == nil {
 		return nil
 	}
@@ -255,7 +255,7 @@ func field(term *ast.Term, name string) *ast.Term {
 	if !ok {
 		return nil
 	}
-	return object.Get(ast.InternedTerm(name))
+	return object.Get(name)
 }
 
 // sameMap reports whether both are one map, not merely equal ones.

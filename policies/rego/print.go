@@ -24,11 +24,11 @@ type printer struct {
 var _ opaprint.Hook = (*printer)(nil)
 
 // newPrinter yields nil where nobody listens.
-func newPrinter(guardrail string, print PrintFunc) *printer {
-	if print == nil {
+func newPrinter(guardrail string, tell PrintFunc) *printer {
+	if tell == nil {
 		return nil
 	}
-	return &printer{guardrail: guardrail, print: print}
+	return &printer{guardrail: guardrail, print: tell}
 }
 
 // Print implements OPA's print.Hook. It keeps silent once the evaluation was given up.
@@ -40,10 +40,10 @@ func (p *printer) Print(call opaprint.Context, message string) error {
 }
 
 // printFailures reports the built-ins that failed in the rule just evaluated, and made their expression undefined.
-func printFailures(ctx context.Context, guardrail string, print PrintFunc, failures []topdown.Error) {
+func printFailures(ctx context.Context, guardrail string, tell PrintFunc, failures []topdown.Error) {
 	for i := range failures[:min(len(failures), maxPrintedFailures)] {
 		failure := &failures[i]
 		message := place(failure.Location) + "taken for undefined: " + failure.Message
-		print(ctx, guardrail, truncated(message, maxPrintBytes))
+		tell(ctx, guardrail, truncated(message, maxPrintBytes))
 	}
 }

@@ -35,8 +35,14 @@ func count(n int64) string {
 	return fmt.Sprintf("%s,%03d", count(n/1000), n%1000)
 }
 
-// size writes bytes as KiB.
-func size(n int64) string { return fmt.Sprintf("%d KiB", n>>10) }
+// size writes bytes as KiB or MiB.
+func size(n int64) string {
+	const mebi = 1 << 20
+	if n >= mebi && n%mebi == 0 {
+		return fmt.Sprintf("%d MiB", n/mebi)
+	}
+	return fmt.Sprintf("%d KiB", n>>10)
+}
 
 // limits reads the limits of a package that nobody else can name.
 type limits struct {
@@ -112,6 +118,7 @@ func TestLimitsAreTheCodes(t *testing.T) {
 		},
 		"docs/guardrails-rego.md": {
 			"time for one evaluation":                                  rego.DefaultDeadline.String(),
+			"memory of what one evaluation builds":                     size(driver.get("maxBytes")),
 			"time for one guardrail, matchConditions included":         policies.GuardrailTimeout.String(),
 			"time to compile":                                          time.Duration(driver.get("compileDeadline")).String(),
 			"evaluations of one guardrail that go on after their time": count(driver.get("maxStuck")),

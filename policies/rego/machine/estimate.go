@@ -277,7 +277,7 @@ func digitsOf(text string, limit int) int {
 	exponent := strings.TrimRight(strings.TrimLeft(text[at+1:], "+-"), "kKMGTPEibmn")
 	n, err := strconv.Atoi(exponent)
 	if err != nil {
-		if len(exponent) > 0 && strings.Trim(exponent, "0123456789") == "" {
+		if exponent != "" && strings.Trim(exponent, "0123456789") == "" {
 			return limit + 1 // more digits than an int has
 		}
 		return len(text)

@@ -37,6 +37,8 @@ func (c *compiler) fold(compute func(m *machine) *ast.Term) (*ast.Term, bool) {
 // nothing is the input of what needs none.
 type nothing struct{}
 
+// Document is undefined.
 func (nothing) Document() (*ast.Term, error) { return nil, nil }
 
+// Prefix is undefined.
 func (nothing) Prefix(int) (*ast.Term, error) { return nil, nil }

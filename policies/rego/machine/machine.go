@@ -8,7 +8,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/metrics"
 	"github.com/open-policy-agent/opa/v1/topdown"
 	"github.com/open-policy-agent/opa/v1/topdown/builtins"
-	"github.com/open-policy-agent/opa/v1/topdown/print"
+	opaprint "github.com/open-policy-agent/opa/v1/topdown/print"
 )
 
 // Program is compiled rules. It is immutable and safe for concurrent use.
@@ -188,7 +188,7 @@ func resized[T any](s []T, n int) []T {
 }
 
 // Print makes the run pass on what print() prints, and keep the built-ins that failed. Call it after Start.
-func (r *Run) Print(hook print.Hook) {
+func (r *Run) Print(hook opaprint.Hook) {
 	r.builtin.PrintHook = hook
 	r.keepFailures = hook != nil
 }

@@ -13,19 +13,10 @@ type quickFunc func(operands *[3]*ast.Term) *ast.Term
 // quickOf yields a way to call a built-in without the frame that OPA's implementations need; nil where there is none. It does the
 // same as OPA's, for the built-ins that policies call most.
 func quickOf(name string, arguments []operand) quickFunc {
+	if quick := quickComparison(name); quick != nil {
+		return quick
+	}
 	switch name {
-	case "neq":
-		return func(o *[3]*ast.Term) *ast.Term { return ast.InternedTerm(!equal(o[0], o[1])) }
-	case "equal":
-		return func(o *[3]*ast.Term) *ast.Term { return ast.InternedTerm(equal(o[0], o[1])) }
-	case "gt":
-		return comparison(func(order int) bool { return order > 0 })
-	case "gte":
-		return comparison(func(order int) bool { return order >= 0 })
-	case "lt":
-		return comparison(func(order int) bool { return order < 0 })
-	case "lte":
-		return comparison(func(order int) bool { return order <= 0 })
 	case "startswith":
 		return onTexts(strings.HasPrefix)
 	case "endswith":
@@ -46,6 +37,25 @@ func quickOf(name string, arguments []operand) quickFunc {
 		return quickMatch(arguments)
 	default:
 		return quickTypeCheck(name)
+	}
+}
+
+func quickComparison(name string) quickFunc {
+	switch name {
+	case "neq":
+		return func(o *[3]*ast.Term) *ast.Term { return ast.InternedTerm(!equal(o[0], o[1])) }
+	case "equal":
+		return func(o *[3]*ast.Term) *ast.Term { return ast.InternedTerm(equal(o[0], o[1])) }
+	case "gt":
+		return comparison(func(order int) bool { return order > 0 })
+	case "gte":
+		return comparison(func(order int) bool { return order >= 0 })
+	case "lt":
+		return comparison(func(order int) bool { return order < 0 })
+	case "lte":
+		return comparison(func(order int) bool { return order <= 0 })
+	default:
+		return nil
 	}
 }
 

@@ -242,6 +242,7 @@ func (m *machine) value(index int) *ast.Term {
 		if st.object != nil {
 			st.value = ast.NewTerm(st.object)
 		}
+	default:
 	}
 	if st.value == nil && r.fallback != nil {
 		st.value = r.fallback.get(m)

@@ -153,11 +153,11 @@ func objectOf(terms []*ast.Term) *ast.Term {
 	return ast.NewTerm(object)
 }
 
-// build makes a value of its parts each time it is asked, or once where all are constant. make must not change the terms, but may
+// build makes a value of its parts each time it is asked, or once where all are constant. assemble must not change the terms, but may
 // keep the slice.
-func build(parts []operand, make func([]*ast.Term) *ast.Term) operand {
+func build(parts []operand, assemble func([]*ast.Term) *ast.Term) operand {
 	collect := func(m *machine) []*ast.Term {
-		terms := newTerms(len(parts))
+		terms := make([]*ast.Term, len(parts))
 		for i := range parts {
 			if terms[i] = parts[i].get(m); terms[i] == nil {
 				return nil
@@ -172,11 +172,9 @@ func build(parts []operand, make func([]*ast.Term) *ast.Term) operand {
 				if terms == nil || !m.charge(len(terms)*bytesPerElement, nil) {
 					return nil
 				}
-				return make(terms)
+				return assemble(terms)
 			})
 		}
 	}
-	return constant(make(collect(nil)))
+	return constant(assemble(collect(nil)))
 }
-
-func newTerms(n int) []*ast.Term { return make([]*ast.Term, n) }
