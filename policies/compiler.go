@@ -22,6 +22,8 @@ type Compiler struct {
 	mu sync.Mutex
 	// compiled holds what the last Set is made of, and nothing else.
 	compiled map[string]*compiledGuardrail
+	// reports are the type checker's; see CheckTypes.
+	reports typeReports
 }
 
 // NewCompiler builds a Compiler. The first driver that handles a guardrail compiles it; conditions compiles the
@@ -79,12 +81,21 @@ func cacheKey(guardrail *v1alpha1.Guardrail) string {
 	if guardrail.UID != "" && guardrail.Generation > 0 {
 		return fmt.Sprintf("%s/%d", guardrail.UID, guardrail.Generation)
 	}
+	digest := specDigest(guardrail)
+	if digest == "" {
+		return ""
+	}
+	return guardrail.Name + "/" + digest
+}
+
+// specDigest identifies a guardrail's spec. It is empty where the params are no JSON.
+func specDigest(guardrail *v1alpha1.Guardrail) string {
 	text, err := json.Marshal(guardrail.Spec)
 	if err != nil {
 		return ""
 	}
 	digest := sha256.Sum256(text)
-	return guardrail.Name + "/" + hex.EncodeToString(digest[:])
+	return hex.EncodeToString(digest[:])
 }
 
 // compile compiles one guardrail. All that is wrong with it is collected, in the order of its text.

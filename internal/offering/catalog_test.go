@@ -58,14 +58,3 @@ func TestANilCatalogIsEmpty(t *testing.T) {
 		t.Error("it has offerings")
 	}
 }
-
-func TestNearest(t *testing.T) {
-	known := []string{"category", "defaults", "deprecated", "size", "sizes"}
-	for _, test := range []struct{ name, want string }{
-		{"categroy", "category"}, {"defuaults", "defaults"}, {"siez", "size"}, {"size", "size"}, {"sizess", "sizes"}, {"x", ""}, {"", ""}, {"nothing-like-it", ""},
-	} {
-		if got, _ := nearest(test.name, known); got != test.want {
-			t.Errorf("nearest to %q is %q, want %q", test.name, got, test.want)
-		}
-	}
-}

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/kroguard/kroguard/internal/expression"
+	"github.com/kroguard/kroguard/internal/spelling"
 )
 
 // fieldSpec is the field that defaults are merged under.
@@ -157,7 +158,7 @@ func takesObject(s *schema.Structural) bool {
 
 // unknownField says that a field is unknown, and which one may be meant.
 func unknownField(name string, candidates []string) string {
-	if near, ok := nearest(name, candidates); ok {
+	if near, ok := spelling.Nearest(name, candidates); ok {
 		return fmt.Sprintf("the schema has no field %s; did you mean %s?", quote(name), near)
 	}
 	return fmt.Sprintf("the schema has no field %s", quote(name))

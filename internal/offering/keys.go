@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/kroguard/kroguard/internal/spelling"
 )
 
 // The prefixes of annotations and labels. Where both are given, kroguard's own wins.
@@ -93,13 +95,13 @@ func (p *parser) checkNames() {
 
 // nearestName suggests the annotation that is meant; that may be one with a project's name.
 func nearestName(name string, known []string) (string, bool) {
-	if near, ok := nearest(name, known); ok {
+	if near, ok := spelling.Nearest(name, known); ok {
 		return near, true
 	}
 	start, project, ok := strings.Cut(name, ".")
 	if !ok {
 		return "", false
 	}
-	near, ok := nearest(start, []string{nameDefaults})
+	near, ok := spelling.Nearest(start, []string{nameDefaults})
 	return near + "." + project, ok
 }

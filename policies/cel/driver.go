@@ -25,6 +25,7 @@ const Engine = "CEL"
 // Driver compiles guardrails in CEL, and the matchConditions of all guardrails. It is immutable and safe for concurrent use.
 type Driver struct {
 	environments *environments
+	types        *typeChecks
 }
 
 var (
@@ -38,7 +39,11 @@ func New() (*Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Driver{environments: environments}, nil
+	typed, err := newTypedEnvironment()
+	if err != nil {
+		return nil, err
+	}
+	return &Driver{environments: environments, types: &typeChecks{env: typed}}, nil
 }
 
 // Engine is the name of the language.
@@ -48,7 +53,7 @@ func (d *Driver) Engine() string { return Engine }
 func (d *Driver) Handles(guardrail *v1alpha1.Guardrail) bool { return guardrail.Spec.CEL != nil }
 
 // Compile compiles variables, validations and messageExpressions, and reports what is wrong with any of them at once. There
-// are no warnings: the instance has no type that expressions could be checked against.
+// are no warnings: an instance has no type here that expressions could be checked against, see CheckTypes.
 func (d *Driver) Compile(
 	_ context.Context, guardrail *v1alpha1.Guardrail,
 ) (policies.Program, []v1alpha1.ExpressionWarning, error) {

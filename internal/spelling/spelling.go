@@ -1,11 +1,18 @@
-package offering
+// Package spelling finds the name that somebody meant who mistyped one. Messages about fields, annotations and policies share it, so
+// that all of them guess alike.
+package spelling
+
+import (
+	"fmt"
+	"strings"
+)
 
 // maxSuggestedBytes is the longest name that gets a suggestion: the distance takes quadratic time, and names are hostile.
 const maxSuggestedBytes = 128
 
-// nearest returns the candidate that is the fewest edits away from a mistyped name: at most a third of its length, or one.
+// Nearest returns the candidate that is the fewest edits away from a mistyped name: at most a third of its length, or one.
 // Of equals it is the first.
-func nearest(name string, candidates []string) (string, bool) {
+func Nearest(name string, candidates []string) (string, bool) {
 	if len(name) > maxSuggestedBytes {
 		return "", false
 	}
@@ -54,4 +61,25 @@ func abs(n int) int {
 		return -n
 	}
 	return n
+}
+
+// maxListed is how many names Hint lists: more than fit on a line help nobody.
+const maxListed = 10
+
+// Hint is what to say beside an unknown name: the one that is meant, or those that there are, which must be sorted. It is empty
+// where there are none.
+func Hint(name string, candidates []string) string {
+	if near, ok := Nearest(name, candidates); ok {
+		return "did you mean " + near + "?"
+	}
+	switch more := len(candidates) - maxListed; {
+	case len(candidates) == 0:
+		return ""
+	case more > 0:
+		return fmt.Sprintf("there are %s and %d more", strings.Join(candidates[:maxListed], ", "), more)
+	case len(candidates) == 1:
+		return "there is " + candidates[0]
+	default:
+		return "there are " + strings.Join(candidates, ", ")
+	}
 }
