@@ -14,6 +14,7 @@ RUN --mount=type=cache,target=/go/pkg/mod \
     go mod download
 
 COPY cmd cmd
+COPY docs docs
 COPY internal internal
 COPY policies policies
 COPY webhook webhook

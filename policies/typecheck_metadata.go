@@ -72,4 +72,6 @@ func fieldsOf(t reflect.Type) func(yield func(reflect.StructField) bool) {
 	}
 }
 
-func typed(name string) schema.Structural { return schema.Structural{Generic: schema.Generic{Type: name}} }
+func typed(name string) schema.Structural {
+	return schema.Structural{Generic: schema.Generic{Type: name}}
+}
