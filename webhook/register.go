@@ -40,7 +40,7 @@ func Register(mux Mux, options Options) {
 	mux.Register(registration.PathValidateInstances, raw(options.Instances.Validate()))
 	mux.Register(registration.PathValidateResourceGraphDefinitions, handler(options.Scheme, checkResourceGraphDefinition))
 	mux.Register(registration.PathValidateCustomResourceDefinitions, handler(options.Scheme, checkCustomResourceDefinition(options.Rules)))
-	mux.Register(registration.PathValidateGuardrails, handler(options.Scheme, checkGuardrail(options.Compiler)))
+	mux.Register(registration.PathValidateGuardrails, handler(options.Scheme, checkGuardrail(options.Compiler, options.Instances.Store)))
 	mux.Register(registration.PathValidateGuardrailExceptions,
 		handler(options.Scheme, checkGuardrailException(options.Instances.Store, now)))
 	mux.Register(registration.PathValidateProjects, handler(options.Scheme, checkProject))

@@ -61,7 +61,8 @@ func Setup(mgr manager.Manager, options Options) (*Controllers, error) {
 		return nil, fmt.Errorf("setting up the snapshot controller: %w", err)
 	}
 	status := &StatusReconciler{
-		reader: mgr.GetCache(), writer: mgr.GetClient().Status(), published: snapshots.published.Load, now: options.Now,
+		reader: mgr.GetCache(), writer: mgr.GetClient().Status(), compiler: options.Compiler,
+		published: snapshots.published.Load, now: options.Now,
 	}
 	err := newBuilder(mgr, "status").WatchesRawSource(statuses).Complete(status)
 	if err != nil {

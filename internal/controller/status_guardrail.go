@@ -3,6 +3,7 @@ package controller
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,15 +22,17 @@ const (
 	maxConditionMessage = 4096
 )
 
-// guardrailStatus is the status of a guardrail that was compiled. What others write into the status stays.
-func guardrailStatus(guardrail *v1alpha1.Guardrail, info *policies.CompiledInfo, now time.Time) v1alpha1.GuardrailStatus {
+// guardrailStatus is the status of a guardrail that was compiled. types are what checking it against the types of instances found,
+// which depends on the RGDs. What others write into the status stays.
+func guardrailStatus(
+	guardrail *v1alpha1.Guardrail, info *policies.CompiledInfo, types []v1alpha1.ExpressionWarning, now time.Time,
+) v1alpha1.GuardrailStatus {
 	status := *guardrail.Status.DeepCopy()
 	status.ObservedGeneration = guardrail.Generation
 	status.Engine = info.Engine
-	status.TypeChecking = nil
-	if len(info.Warnings) > 0 {
-		status.TypeChecking = append(status.TypeChecking, info.Warnings[:min(len(info.Warnings), maxTypeCheckWarnings)]...)
-	}
+	// A misspelt field comes before an unused import.
+	warnings := slices.Concat(types, info.Warnings)
+	status.TypeChecking = warnings[:min(len(warnings), maxTypeCheckWarnings)]
 	setReady(&status.Conditions, guardrail.Generation, now, guardrailCondition(guardrail, info))
 	return status
 }

@@ -32,6 +32,7 @@ const (
 type StatusReconciler struct {
 	reader    client.Reader
 	writer    client.StatusWriter
+	compiler  *policies.Compiler
 	published func() *published
 	now       func() time.Time
 }
@@ -61,6 +62,7 @@ func (r *StatusReconciler) guardrails(ctx context.Context, current *published) e
 	for _, info := range current.snapshot.Guardrails.Guardrails() {
 		infos[info.Name] = info
 	}
+	objects := current.snapshot.ObjectTypes()
 	var errs []error
 	for i := range list.Items {
 		guardrail := &list.Items[i]
@@ -68,7 +70,11 @@ func (r *StatusReconciler) guardrails(ctx context.Context, current *published) e
 		if !ok || info.UID != guardrail.UID || info.Generation != guardrail.Generation {
 			continue // newer than the snapshot, of which the next one is on its way
 		}
-		status := guardrailStatus(guardrail, &info, r.now())
+		types, err := r.checkTypes(ctx, guardrail, &info, objects)
+		if err != nil {
+			return errors.Join(append(errs, err)...)
+		}
+		status := guardrailStatus(guardrail, &info, types, r.now())
 		if equality.Semantic.DeepEqual(status, guardrail.Status) {
 			continue
 		}
@@ -77,6 +83,21 @@ func (r *StatusReconciler) guardrails(ctx context.Context, current *published) e
 		errs = append(errs, r.apply(ctx, guardrail, "Guardrail", &status))
 	}
 	return errors.Join(errs...)
+}
+
+// checkTypes checks a guardrail that compiles against the types of instances. It is done here, and not where the snapshot is built,
+// because no decision waits for it.
+func (r *StatusReconciler) checkTypes(
+	ctx context.Context, guardrail *v1alpha1.Guardrail, info *policies.CompiledInfo, objects []policies.ObjectType,
+) ([]v1alpha1.ExpressionWarning, error) {
+	if info.Err != nil {
+		return nil, nil
+	}
+	types, err := r.compiler.CheckTypes(ctx, guardrail, objects)
+	if err != nil {
+		return nil, fmt.Errorf("checking the types of Guardrail %s: %w", guardrail.Name, err)
+	}
+	return types, nil
 }
 
 func (r *StatusReconciler) projects(ctx context.Context, current *published) error {

@@ -51,6 +51,7 @@ func TestGuardrailStatus(t *testing.T) {
 		spec   v1alpha1.GuardrailSpec
 		before v1alpha1.GuardrailStatus
 		info   policies.CompiledInfo
+		types  []v1alpha1.ExpressionWarning
 		want   v1alpha1.GuardrailStatus
 	}{
 		{
@@ -104,6 +105,15 @@ func TestGuardrailStatus(t *testing.T) {
 			},
 		},
 		{
+			name:  "what does not fit the instances comes first",
+			info:  policies.CompiledInfo{Engine: "Rego", Warnings: warnings[1:2]},
+			types: warnings[:1],
+			want: v1alpha1.GuardrailStatus{
+				ObservedGeneration: 3, Engine: "Rego", TypeChecking: warnings[:2],
+				Conditions: []metav1.Condition{ready(metav1.ConditionTrue, "Compiled", "the guardrail is in force")},
+			},
+		},
+		{
 			name: "a long complaint is cut",
 			info: policies.CompiledInfo{Err: errors.New(strings.Repeat("ä", 5000))},
 			want: v1alpha1.GuardrailStatus{
@@ -117,12 +127,12 @@ func TestGuardrailStatus(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			guardrail := &v1alpha1.Guardrail{ObjectMeta: metav1.ObjectMeta{Name: "g", Generation: 3}, Spec: test.spec, Status: test.before}
-			got := guardrailStatus(guardrail, &test.info, now)
+			got := guardrailStatus(guardrail, &test.info, test.types, now)
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("status (-want +got):\n%s", diff)
 			}
 			guardrail.Status = got
-			if diff := cmp.Diff(got, guardrailStatus(guardrail, &test.info, now.Add(time.Hour))); diff != "" {
+			if diff := cmp.Diff(got, guardrailStatus(guardrail, &test.info, test.types, now.Add(time.Hour))); diff != "" {
 				t.Errorf("an hour later there is something to write (-first +second):\n%s", diff)
 			}
 		})
