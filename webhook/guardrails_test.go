@@ -37,7 +37,7 @@ func TestGuardrailsAreCheckedAgainstTheTypesOfInstances(t *testing.T) {
 			"spec.cel.validations[0].expression: line 1, column 12: undefined field replcas in object.spec; did you mean replicas? (WebApp.spec of offering webapp)",
 		}},
 		"Rego, before what strict mode objects to": {newStore(t), inRego, []string{
-			"spec.rego.modules[main.rego].source: line 5, column 23: undefined field replcas in input.review.object.spec; did you mean replicas? (WebApp of offering webapp)",
+			"spec.rego.modules[main.rego].source: line 5, column 48: undefined field replcas in input.review.object.spec; did you mean replicas? (WebApp of offering webapp)",
 			"spec.rego.modules[main.rego].source: line 3, column 1: import data.lib unused",
 		}},
 		"in order":                        {newStore(t), inCEL("object.spec.replicas > 3"), nil},

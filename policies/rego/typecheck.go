@@ -54,8 +54,9 @@ func checkTypes(policy *v1alpha1.RegoPolicy, object policies.ObjectType) ([]poli
 		if !ok {
 			continue
 		}
-		finding.Field = sourceField(e.Location.File)
-		finding.Line, finding.Column = e.Location.Row, e.Location.Col
+		at := locationOf(e)
+		finding.Field = sourceField(at.File)
+		finding.Line, finding.Column = at.Row, at.Col
 		finding.Tolerant = true
 		findings = append(findings, finding)
 	}

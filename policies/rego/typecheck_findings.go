@@ -48,6 +48,22 @@ func typeFindingOf(e *ast.Error) (policies.TypeFinding, bool) {
 	}
 }
 
+// locationOf is where the error is: of a reference, at the field at fault. OPA's own location is that of the reference's head,
+// which several references to one rule share, so that it may be that of another one (v1/ast, resolveRef in compile.go).
+func locationOf(e *ast.Error) *ast.Location {
+	var term *ast.Term
+	switch detail := e.Details.(type) {
+	case *ast.RefErrInvalidDetail:
+		term = detail.Ref[detail.Pos]
+	case *ast.RefErrUnsupportedDetail:
+		term = detail.Ref[detail.Pos+1]
+	}
+	if term == nil || term.Location == nil || term.Location.File == "" {
+		return e.Location
+	}
+	return term.Location
+}
+
 // undefinedField is a reference to a field that the schema does not have. It is false where OPA objects to the type of a key.
 func undefinedField(detail *ast.RefErrInvalidDetail) (policies.TypeFinding, bool) {
 	name, ok := detail.Ref[detail.Pos].Value.(ast.String)

@@ -99,29 +99,29 @@ func TestTypeFindings(t *testing.T) {
 	t.Parallel()
 	const webApp = " (WebApp of offering webapp)"
 	for body, want := range map[string]string{
-		`input.review.object.spec.replcas > 5`:                                "line 7, column 1: undefined field replcas in input.review.object.spec; did you mean replicas?",
-		`input.review.oldObject.spec.replcas > 5`:                             "line 7, column 1: undefined field replcas in input.review.oldObject.spec; did you mean replicas?",
-		`input.instance.spec.zzz`:                                             "line 7, column 1: undefined field zzz in input.instance.spec; there are cpu, env, free, host, image, ingress, memory, name, options, ports and 3 more",
-		"s := input.review.object.spec\ns.replcas > 5":                        "line 8, column 1: undefined field replcas in s; did you mean replicas?",
-		`spec.replcas > 5`:                                                    "line 7, column 1: undefined field replcas in data.guardrail.spec; did you mean replicas?",
-		`not input.review.object.spec.hots`:                                   "line 7, column 5: undefined field hots in input.review.object.spec; did you mean host?",
-		`input.review.object.spec["replcas"] > 5`:                             "line 7, column 1: undefined field replcas in input.review.object.spec; did you mean replicas?",
-		`input.review.object.spec.env[_].nme == "x"`:                          "line 7, column 1: undefined field nme in input.review.object.spec.env[_]; did you mean name?",
-		"some e in input.review.object.spec.env\ne.nme == \"x\"":              "line 8, column 1: undefined field nme in e; did you mean name?",
-		`count([e | e := input.review.object.spec.env[_]; e.nme == "x"]) > 0`: "line 7, column 50: undefined field nme in e; did you mean name?",
-		`sprintf("%v", [input.review.object.spec.replcas]) == "x"`:            "line 7, column 16: undefined field replcas in input.review.object.spec; did you mean replicas?",
-		`input.revew.object.spec`:                                             "line 7, column 1: undefined field revew in input; did you mean review?",
-		`input.review.objct.spec`:                                             "line 7, column 1: undefined field objct in input.review; did you mean object?",
-		`input.review.userInfo.name == "x"`:                                   "line 7, column 1: undefined field name in input.review.userInfo; there are extra, groups, uid, username",
-		`input.review.object.metadata.lables.team`:                            "line 7, column 1: undefined field lables in input.review.object.metadata; did you mean labels?",
-		`input.review.namespaceObject.metadata.lables.team`:                   "line 7, column 1: undefined field lables in input.review.namespaceObject.metadata; did you mean labels?",
-		`input.project.displayname`:                                           "line 7, column 1: undefined field displayname in input.project; did you mean displayName?",
-		`input.offering.categroy`:                                             "line 7, column 1: undefined field categroy in input.offering; did you mean category?",
-		`input.parameter.limit`:                                               "line 7, column 1: undefined field parameter in input; did you mean parameters?",
+		`input.review.object.spec.replcas > 5`:                                "line 7, column 26: undefined field replcas in input.review.object.spec; did you mean replicas?",
+		`input.review.oldObject.spec.replcas > 5`:                             "line 7, column 29: undefined field replcas in input.review.oldObject.spec; did you mean replicas?",
+		`input.instance.spec.zzz`:                                             "line 7, column 21: undefined field zzz in input.instance.spec; there are cpu, env, free, host, image, ingress, memory, name, options, ports and 3 more",
+		"s := input.review.object.spec\ns.replcas > 5":                        "line 8, column 3: undefined field replcas in s; did you mean replicas?",
+		`spec.replcas > 5`:                                                    "line 7, column 6: undefined field replcas in data.guardrail.spec; did you mean replicas?",
+		`not input.review.object.spec.hots`:                                   "line 7, column 30: undefined field hots in input.review.object.spec; did you mean host?",
+		`input.review.object.spec["replcas"] > 5`:                             "line 7, column 26: undefined field replcas in input.review.object.spec; did you mean replicas?",
+		`input.review.object.spec.env[_].nme == "x"`:                          "line 7, column 33: undefined field nme in input.review.object.spec.env[_]; did you mean name?",
+		"some e in input.review.object.spec.env\ne.nme == \"x\"":              "line 8, column 3: undefined field nme in e; did you mean name?",
+		`count([e | e := input.review.object.spec.env[_]; e.nme == "x"]) > 0`: "line 7, column 52: undefined field nme in e; did you mean name?",
+		`sprintf("%v", [input.review.object.spec.replcas]) == "x"`:            "line 7, column 41: undefined field replcas in input.review.object.spec; did you mean replicas?",
+		`input.revew.object.spec`:                                             "line 7, column 7: undefined field revew in input; did you mean review?",
+		`input.review.objct.spec`:                                             "line 7, column 14: undefined field objct in input.review; did you mean object?",
+		`input.review.userInfo.name == "x"`:                                   "line 7, column 23: undefined field name in input.review.userInfo; there are extra, groups, uid, username",
+		`input.review.object.metadata.lables.team`:                            "line 7, column 30: undefined field lables in input.review.object.metadata; did you mean labels?",
+		`input.review.namespaceObject.metadata.lables.team`:                   "line 7, column 39: undefined field lables in input.review.namespaceObject.metadata; did you mean labels?",
+		`input.project.displayname`:                                           "line 7, column 15: undefined field displayname in input.project; did you mean displayName?",
+		`input.offering.categroy`:                                             "line 7, column 16: undefined field categroy in input.offering; did you mean category?",
+		`input.parameter.limit`:                                               "line 7, column 7: undefined field parameter in input; did you mean parameters?",
 		`input.review.object.spec.replicas == "5"`:                            "line 7, column 1: number and string are never equal",
 		`input.review.object.spec.image in [1, 2]`:                            "line 7, column 1: string and number are never equal",
 		`startswith(input.review.object.spec.replicas, "5")`:                  "line 7, column 1: startswith: invalid argument(s): have (number, string), want (search: string, base: string, result: boolean)",
-		`input.review.object.spec.image.name == "x"`:                          "line 7, column 1: input.review.object.spec.image is of type string, which has no fields",
+		`input.review.object.spec.image.name == "x"`:                          "line 7, column 32: input.review.object.spec.image is of type string, which has no fields",
 		`concat(",", input.review.object.spec.ports) == ""`:                   "line 7, column 1: concat: invalid argument(s): have (string, array[number]), want (delimiter: string, collection: any<array[string], set[string]>, output: string)",
 	} {
 		t.Run(body, func(t *testing.T) {
@@ -170,8 +170,22 @@ func TestTypesInLibrariesAndInV0(t *testing.T) {
 		v1alpha1.RegoModule{Name: "main.rego", Source: "package main\n\nimport data.lib.b\n\nviolation[{\"msg\": \"no\"}] {\n  b.spec.imgae\n  input.review.object.spec.hots\n}\n"},
 		v1alpha1.RegoModule{Name: "a.rego", Source: "package lib.b\n\nspec = input.review.object.sepc\n"})
 	want := []string{
-		"spec.rego.modules[main.rego].source: line 7, column 3: undefined field hots in input.review.object.spec; did you mean host? (WebApp of offering webapp)",
-		"spec.rego.modules[a.rego].source: line 3, column 8: undefined field sepc in input.review.object; did you mean spec? (WebApp of offering webapp)",
+		"spec.rego.modules[main.rego].source: line 7, column 28: undefined field hots in input.review.object.spec; did you mean host? (WebApp of offering webapp)",
+		"spec.rego.modules[a.rego].source: line 3, column 28: undefined field sepc in input.review.object; did you mean spec? (WebApp of offering webapp)",
+	}
+	if diff := cmp.Diff(want, typeWarnings(t, g, objectType(t, webAppRGD))); diff != "" {
+		t.Errorf("warnings (-want +got):\n%s", diff)
+	}
+}
+
+// OPA's own location of a reference to a rule is that of the last such reference.
+func TestEachReferenceToARuleHasItsPlace(t *testing.T) {
+	t.Parallel()
+	g := v1Guardrail("package main\n\nspec := input.review.object.spec\n\ndeny contains \"a\" if spec.imgae\n\ndeny contains \"b\" if spec.hots\n\n" +
+		"deny contains \"c\" if spec.image\n")
+	want := []string{
+		"spec.rego.modules[main.rego].source: line 5, column 27: undefined field imgae in data.main.spec; did you mean image? (WebApp of offering webapp)",
+		"spec.rego.modules[main.rego].source: line 7, column 27: undefined field hots in data.main.spec; did you mean host? (WebApp of offering webapp)",
 	}
 	if diff := cmp.Diff(want, typeWarnings(t, g, objectType(t, webAppRGD))); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)
@@ -182,7 +196,7 @@ func TestAFieldThatOneOfTheOfferingsHasIsNoMistake(t *testing.T) {
 	t.Parallel()
 	g := v1Guardrail(rule("input.review.object.spec.host == \"x\"\ninput.review.object.spec.imgae == \"x\""))
 	want := []string{
-		"spec.rego.modules[main.rego].source: line 8, column 1: undefined field imgae in input.review.object.spec; did you mean image? " +
+		"spec.rego.modules[main.rego].source: line 8, column 26: undefined field imgae in input.review.object.spec; did you mean image? " +
 			"(Database of offering database, WebApp of offering webapp)",
 	}
 	if diff := cmp.Diff(want, typeWarnings(t, g, objectType(t, databaseRGD), objectType(t, webAppRGD))); diff != "" {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/kroguard/kroguard/internal/review"
+	"github.com/kroguard/kroguard/policies/v1alpha1"
 )
 
 // The comments above examples; see the package comment.
@@ -91,6 +92,9 @@ func (c *examples) apply(ctx context.Context, i int) (refusals, warnings []strin
 	for _, o := range c.objects[i] {
 		if o.instance == nil {
 			refused, warned := c.platform.admit(ctx, o)
+			if o.guardrail != nil && len(refused) == 0 {
+				warned = append(warned, c.typeWarnings(ctx, i, o.guardrail)...)
+			}
 			refusals, warnings = append(refusals, refused...), append(warnings, warned...)
 			continue
 		}
@@ -106,6 +110,21 @@ func (c *examples) apply(ctx context.Context, i int) (refusals, warnings []strin
 		}
 	}
 	return refusals, warnings
+}
+
+// typeWarnings are those of a guardrail that is let in. An example whose answer is not shown has none.
+func (c *examples) typeWarnings(ctx context.Context, i int, guardrail *v1alpha1.Guardrail) []string {
+	warnings, err := c.platform.typeWarnings(ctx, c.snapshot, guardrail)
+	if err != nil {
+		c.fail(i, "%v", err)
+	}
+	if c.page.Blocks[i].Marker == markerAnswered {
+		return warnings
+	}
+	for _, warning := range warnings {
+		c.fail(i, "the example is warned of: %s", warning)
+	}
+	return nil
 }
 
 // compareAnswer compares what is said of a block with the next text block: that has every refusal and warning, in this order

@@ -157,6 +157,19 @@ func (p *Platform) admit(ctx context.Context, o *object) (refusals, warnings []s
 	return slices.Clip(refusals), warnings
 }
 
+// typeWarnings are what a guardrail that is let in is warned of, for the offerings of a snapshot.
+func (p *Platform) typeWarnings(ctx context.Context, snapshot *review.Snapshot, guardrail *v1alpha1.Guardrail) ([]string, error) {
+	found, err := p.compiler.CheckTypes(ctx, guardrail, snapshot.ObjectTypes())
+	if err != nil {
+		return nil, err
+	}
+	var warnings []string
+	for _, warning := range found {
+		warnings = append(warnings, warning.FieldRef+": "+warning.Warning)
+	}
+	return warnings, nil
+}
+
 // places are the places where something does not compile, in the words of the webhook.
 func places(what string, err error) []string {
 	var found []string

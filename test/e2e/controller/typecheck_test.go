@@ -85,7 +85,7 @@ func warningsFor(kind, offering string) (inCEL, inRego v1alpha1.ExpressionWarnin
 				kind, offering),
 		}, v1alpha1.ExpressionWarning{
 			FieldRef: "spec.rego.modules[main.rego].source",
-			Warning: fmt.Sprintf("line 3, column 29: undefined field replcas in input.review.object.spec; did you mean replicas? (%s of offering %s)",
+			Warning: fmt.Sprintf("line 3, column 54: undefined field replcas in input.review.object.spec; did you mean replicas? (%s of offering %s)",
 				kind, offering),
 		}
 }
