@@ -91,11 +91,12 @@ func (c *Compiler) CheckTypes(
 	merged := typeFindings{unchecked: len(selected) - len(checked)}
 	// Not by the generation: a request that is refused, or a dry-run, has the generation of another spec that is to come.
 	key := specDigest(guardrail)
+	canceled := func() bool { return ctx.Err() != nil }
 	for _, object := range checked {
-		report, err := c.reports.get(typeReportKey{guardrail: key, object: object}, func() (TypeReport, error) {
+		report, err := c.reports.get(typeReportKey{guardrail: key, object: object}, canceled, func() (TypeReport, error) {
 			return c.checkType(limited, guardrail, object)
 		})
-		if ctx.Err() != nil {
+		if canceled() {
 			return nil, context.Cause(ctx)
 		}
 		if err != nil {

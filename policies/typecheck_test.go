@@ -221,13 +221,13 @@ func TestAFailedCheckIsToldAndTriedAgain(t *testing.T) {
 	compiler := policies.NewCompiler(nil, driver)
 	want := []string{"f: wrong (A of offering a)", "spec: types were not checked to the end: " + errFailing.Error()}
 	objects := offerings("a", "b", "c")
-	for range 2 {
+	for range 10 {
 		if diff := cmp.Diff(want, checkTypes(t, compiler, guardrail("g"), objects)); diff != "" {
 			t.Errorf("warnings (-want +got):\n%s", diff)
 		}
 	}
-	if want := []string{"a", "b", "b"}; !slices.Equal(driver.checked, want) {
-		t.Errorf("checked %v, want %v: what failed is tried again, and nothing after it", driver.checked, want)
+	if want := []string{"a", "b", "b", "b"}; !slices.Equal(driver.checked, want) {
+		t.Errorf("checked %v, want %v: what failed is tried again, though not for ever, and nothing after it", driver.checked, want)
 	}
 	driver.panics = true
 	got := checkTypes(t, compiler, guardrail("g", ignore), offerings("a"))

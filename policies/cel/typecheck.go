@@ -61,23 +61,27 @@ func (t *typeChecks) check(
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.env.types.reset(object.Schema)
-	c := &typeCheck{ctx: ctx, env: t.env, usage: usageOf(t.env.env, guardrail)}
+	c := &typeCheck{
+		env: t.env, usage: usageOf(t.env.env, guardrail),
+		stopped: func() bool { return ctx.Err() != nil },
+	}
 	expressions(c)
 	return policies.TypeReport{Findings: c.findings, Tolerant: c.usage.distinguishes}, ctx.Err()
 }
 
 // typeCheck checks the expressions of one guardrail against one type.
 type typeCheck struct {
-	ctx      context.Context //nolint:containedctx // it lives as long as the call that it came with
-	env      *typedEnvironment
-	usage    usage
+	env   *typedEnvironment
+	usage usage
+	// stopped reports whether nobody waits for the findings any more.
+	stopped  func() bool
 	findings []policies.TypeFinding
 }
 
 // expression checks one expression and yields its type; dyn where that can't be told.
 func (c *typeCheck) expression(field, text string) *cel.Type {
 	parsed, issues := c.env.env.Parse(text)
-	if issues.Err() != nil || c.ctx.Err() != nil {
+	if issues.Err() != nil || c.stopped() {
 		return cel.DynType
 	}
 	nodes := nodesOf(parsed)

@@ -86,9 +86,9 @@ func typeWarnings(tb testing.TB, g *v1alpha1.Guardrail, objects ...policies.Obje
 	return texts
 }
 
-func TestTypeFindings(t *testing.T) {
-	const validation = "spec.cel.validations[0].expression: "
-	for expression, want := range map[string]string{
+// mistakes are expressions, each with what the type checker says of it.
+func mistakes() map[string]string {
+	return map[string]string{
 		"object.spec.replcas > 1":                        "line 1, column 12: undefined field replcas in object.spec; did you mean replicas? (WebApp.spec of offering webapp)",
 		"oldObject == null || oldObject.spec.img == ''":  "line 1, column 36: undefined field img in oldObject.spec; there are address, env, free, host, image, ingress, memory, options, ports, public and 3 more (WebApp.spec of offering webapp)",
 		"instance.sepc.replicas > 1":                     "line 1, column 9: undefined field sepc in instance; did you mean spec? (WebApp of offering webapp)",
@@ -108,7 +108,12 @@ func TestTypeFindings(t *testing.T) {
 		"object.spec.replicas + object.spec.image == ''": "line 1, column 22: found no matching overload for '_+_' applied to '(int, string)' (WebApp of offering webapp)",
 		"object.spec.image.name == ''":                   "line 1, column 18: object.spec.image is of type string, which has no fields (WebApp of offering webapp)",
 		"object.spec.options.a == 'x'":                   "line 1, column 23: found no matching overload for '_==_' applied to '(int, string)' (WebApp of offering webapp)",
-	} {
+	}
+}
+
+func TestTypeFindings(t *testing.T) {
+	const validation = "spec.cel.validations[0].expression: "
+	for expression, want := range mistakes() {
 		t.Run(expression, func(t *testing.T) {
 			g := guardrail(checks(expression))
 			g.Spec.CEL.Validations[0].Message = "no"

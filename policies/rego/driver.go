@@ -48,8 +48,8 @@ type Driver struct {
 	options Options
 	// store is OPA's data document, empty and never written: guardrails have no data but their own packages.
 	store storage.Store
-	// stuck counts compilations that were given up and still run.
-	stuck atomic.Int32
+	// stuck counts compilations that were given up and still run, stuckChecks type checks.
+	stuck, stuckChecks atomic.Int32
 	// runs are machine.Runs to be used again, by the programs of all guardrails.
 	runs *sync.Pool
 	// prefixes are what the programs read of an input by paths that are known.
