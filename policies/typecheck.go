@@ -21,7 +21,7 @@ const (
 
 	// TypeCheckTimeout is the time that one guardrail has for all its offerings. A realistic check takes milliseconds; what takes
 	// longer must hold up neither an apply nor the statuses of others.
-	TypeCheckTimeout = 2 * time.Second
+	TypeCheckTimeout = time.Second
 )
 
 // ObjectType is the type of an offering's instances. It is comparable: two are equal where they share their schema.

@@ -2,6 +2,7 @@ package cel_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -239,4 +240,23 @@ func keys(m map[string]any) map[string]bool {
 		set[key] = true
 	}
 	return set
+}
+
+func TestTypeChecksAreSafeForConcurrentUse(t *testing.T) {
+	driver := newDriver(t)
+	webApp, database := objectType(t, webAppRGD), objectType(t, databaseRGD)
+	var group sync.WaitGroup
+	for i := range 16 {
+		object, field := webApp, "size"
+		if i%2 == 0 {
+			object, field = database, "replicas"
+		}
+		group.Go(func() {
+			report, err := driver.CheckTypes(context.Background(), guardrail(checks("object.spec."+field+" > 1")), object)
+			if err != nil || len(report.Findings) != 1 || report.Findings[0].Message != "undefined field "+field+" in object.spec" {
+				t.Errorf("got %v, %v", report.Findings, err)
+			}
+		})
+	}
+	group.Wait()
 }

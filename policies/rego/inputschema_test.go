@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/open-policy-agent/opa/v1/ast"
 	opa "github.com/open-policy-agent/opa/v1/rego"
 	admissionv1 "k8s.io/api/admission/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -126,6 +127,34 @@ func TestTheSchemaNamesEveryField(t *testing.T) {
 		got := slices.Sorted(maps.Keys(node["properties"].(map[string]any)))
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-encoded +documented):\n%s", path, diff)
+		}
+	}
+}
+
+// TestOPAReadsTheDocumentedSchema shows what "opa check --schema" makes of it.
+func TestOPAReadsTheDocumentedSchema(t *testing.T) {
+	t.Parallel()
+	var schema any
+	if err := json.Unmarshal([]byte(docs.RegoInputSchema()), &schema); err != nil {
+		t.Fatal(err)
+	}
+	for expression, want := range map[string]string{
+		"input.review.object.spec.anything == input.review.oldObject.spec.anything": "",
+		"input.review.oldObject == null":                                            "",
+		"input.review.userInfo.name":                                                "undefined ref: input.review.userInfo.name",
+		"input.project.parameters.limit == input.parameters.limit":                  "",
+		"input.offering.tag":                                                        "undefined ref: input.offering.tag",
+	} {
+		schemas := ast.NewSchemaSet()
+		schemas.Put(ast.SchemaRootRef, schema)
+		compiler := ast.NewCompiler().WithSchemas(schemas)
+		compiler.Compile(map[string]*ast.Module{"main.rego": ast.MustParseModule("package main\n\ndeny if " + expression)})
+		got := ""
+		if compiler.Failed() {
+			got = compiler.Errors[0].Message
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", expression, got, want)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package rego
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -48,7 +47,7 @@ func checkTypes(policy *v1alpha1.RegoPolicy, object policies.ObjectType) ([]poli
 	var findings []policies.TypeFinding
 	for _, e := range compiler.Errors {
 		if e.Location == nil || e.Code != ast.TypeErr {
-			return nil, fmt.Errorf("checking types: %w", errors.New(e.Message))
+			return nil, fmt.Errorf("checking types: %s", e.Message)
 		}
 		finding, ok := typeFindingOf(e)
 		if !ok {
