@@ -22,7 +22,7 @@ func (d *Driver) CheckTypes(
 	// The check may outlive this call, so it gets its own copy.
 	policy := guardrail.Spec.Rego.DeepCopy()
 	b := bound{work: "type checking", limit: compileDeadline, grace: stopGrace, stuck: &d.stuckChecks}
-	findings, err := run(ctx, b, func(ctx context.Context) ([]policies.TypeFinding, error) {
+	findings, err := runBounded(ctx, b, func(ctx context.Context) ([]policies.TypeFinding, error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
