@@ -43,7 +43,7 @@ func (c *Compiler) Compile(
 
 	waivers := compileExceptions(exceptions)
 	next := make(map[string]*compiledGuardrail, len(guardrails))
-	set := &Set{guardrails: make([]setEntry, 0, len(guardrails))}
+	entries := make([]setEntry, 0, len(guardrails))
 	for _, guardrail := range guardrails {
 		if guardrail == nil {
 			continue
@@ -56,14 +56,14 @@ func (c *Compiler) Compile(
 		if key != "" && (ok || ctx.Err() == nil) {
 			next[key] = compiled
 		}
-		set.guardrails = append(set.guardrails, setEntry{
+		entries = append(entries, setEntry{
 			compiledGuardrail: compiled,
 			exceptions:        exceptionsFor(guardrail.Name, waivers),
 		})
 	}
-	slices.SortStableFunc(set.guardrails, func(a, b setEntry) int { return cmp.Compare(a.info.Name, b.info.Name) })
+	slices.SortStableFunc(entries, func(a, b setEntry) int { return cmp.Compare(a.info.Name, b.info.Name) })
 	c.compiled = next
-	return set
+	return newSet(entries)
 }
 
 // CheckGuardrail compiles one guardrail and forgets it, as the admission of a Guardrail needs. The error is a

@@ -25,11 +25,13 @@ type instanceMatcher struct {
 	offerings, projects, namespaces, names nameRule
 }
 
-func (m *instanceMatcher) matches(s *subject) bool {
+func (m *instanceMatcher) matches(s *subject) bool { return m.matchesPlace(s) && m.names.holds(s.name) }
+
+// matchesPlace is matches but for the name of the instance.
+func (m *instanceMatcher) matchesPlace(s *subject) bool {
 	return m.offerings.holdsIfAny(s.offering) &&
 		m.projects.holdsIfAny(s.project) &&
-		m.namespaces.holdsIfAny(s.namespace) &&
-		m.names.holds(s.name)
+		m.namespaces.holdsIfAny(s.namespace)
 }
 
 // guardrailMatcher is a compiled v1alpha1.GuardrailMatch.
@@ -40,15 +42,33 @@ type guardrailMatcher struct {
 	excludes                          []instanceMatcher
 }
 
-func (m *guardrailMatcher) matches(s *subject) bool {
-	if !m.judges(s.operation) || !m.instance.matches(s) || !s.namespaceMatches(m.namespaceSelector) {
-		return false
-	}
-	if m.objectSelector != nil && !m.objectSelector.Matches(s.labels) && !m.objectSelector.Matches(s.oldLabels) {
+// matches reports whether the guardrail is meant for the subject: at its place, and by what the instance itself says.
+func (m *guardrailMatcher) matches(s *subject) bool { return m.matchesPlace(s) && m.matchesInstance(s) }
+
+// matchesPlace is the part of matches that is the same for all instances of one place.
+func (m *guardrailMatcher) matchesPlace(s *subject) bool {
+	if !m.judges(s.operation) || !m.instance.matchesPlace(s) || !s.namespaceMatches(m.namespaceSelector) {
 		return false
 	}
 	for i := range m.excludes {
-		if m.excludes[i].matches(s) {
+		if exclude := &m.excludes[i]; !exclude.names.given && exclude.matchesPlace(s) {
+			return false
+		}
+	}
+	return true
+}
+
+// matchesInstance is the part of matches that depends on the instance's name and labels.
+func (m *guardrailMatcher) matchesInstance(s *subject) bool {
+	if !m.instance.names.holds(s.name) {
+		return false
+	}
+	if m.objectSelector != nil && !m.objectSelector.Matches(s.labels) &&
+		(!s.hasOld || !m.objectSelector.Matches(s.oldLabels)) {
+		return false
+	}
+	for i := range m.excludes {
+		if exclude := &m.excludes[i]; exclude.names.given && exclude.matches(s) {
 			return false
 		}
 	}

@@ -75,10 +75,13 @@ func TestGuardrailsMatch(t *testing.T) {
 		"an empty namespaceSelector and cluster-scoped": {
 			match: m{NamespaceSelector: &metav1.LabelSelector{}}, change: clusterScoped, want: true,
 		},
-		"objectSelector":                             {match: m{ObjectSelector: labelSelector("tier", "web")}, want: true},
-		"objectSelector of others":                   {match: m{ObjectSelector: labelSelector("tier", "db")}},
-		"objectSelector holds for the old object":    {match: m{ObjectSelector: labelSelector("tier", "db")}, change: updateFrom(map[string]any{"tier": "db"}), want: true},
-		"objectSelector of neither":                  {match: m{ObjectSelector: labelSelector("tier", "db")}, change: updateFrom(nil)},
+		"objectSelector":                          {match: m{ObjectSelector: labelSelector("tier", "web")}, want: true},
+		"objectSelector of others":                {match: m{ObjectSelector: labelSelector("tier", "db")}},
+		"objectSelector holds for the old object": {match: m{ObjectSelector: labelSelector("tier", "db")}, change: updateFrom(map[string]any{"tier": "db"}), want: true},
+		"objectSelector of neither":               {match: m{ObjectSelector: labelSelector("tier", "db")}, change: updateFrom(nil)},
+		"objectSelector for what lacks a label, on CREATE": {match: m{ObjectSelector: &metav1.LabelSelector{
+			MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "tier", Operator: metav1.LabelSelectorOpDoesNotExist}},
+		}}},
 		"objectSelector and a label of no string":    {match: m{ObjectSelector: labelSelector("tier", "1")}, change: updateFrom(map[string]any{"tier": int64(1)})},
 		"CREATE where CREATE is asked for":           {match: m{Operations: []v1alpha1.Operation{"CREATE"}}, want: true},
 		"UPDATE where CREATE is asked for":           {match: m{Operations: []v1alpha1.Operation{"CREATE"}}, change: operation("UPDATE")},

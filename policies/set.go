@@ -2,6 +2,7 @@ package policies
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/kroguard/kroguard/policies/v1alpha1"
@@ -11,7 +12,11 @@ import (
 // concurrent use. A nil Set has no guardrails: whoever must not admit before the first is compiled checks for nil.
 type Set struct {
 	guardrails []setEntry
+	index      *placeIndex
 }
+
+// newSet takes over guardrails that are sorted by name.
+func newSet(guardrails []setEntry) *Set { return &Set{guardrails: guardrails, index: newPlaceIndex()} }
 
 // setEntry is a guardrail with the exceptions that name it, by name.
 type setEntry struct {
@@ -52,9 +57,8 @@ func (s *Set) Evaluate(ctx context.Context, in *Input, now time.Time) *Verdict {
 	}
 	sub := newSubject(in)
 	resource := resourceOf(in)
-	for i := range s.guardrails {
-		guardrail := &s.guardrails[i]
-		if !guardrail.matcher.matches(&sub) {
+	for _, guardrail := range s.candidates(&sub) {
+		if !guardrail.matcher.matchesInstance(&sub) {
 			continue
 		}
 		findings, err := guardrail.evaluate(ctx, in)
@@ -75,6 +79,19 @@ func (s *Set) Evaluate(ctx context.Context, in *Input, now time.Time) *Verdict {
 		}
 	}
 	return verdict
+}
+
+// candidates are the guardrails that match at the subject's place, in name order. What the instance itself says is not asked.
+func (s *Set) candidates(sub *subject) []*setEntry {
+	return s.index.find(&sub.place, func() []*setEntry {
+		var found []*setEntry
+		for i := range s.guardrails {
+			if entry := &s.guardrails[i]; entry.matcher.matchesPlace(sub) {
+				found = append(found, entry)
+			}
+		}
+		return slices.Clip(found)
+	})
 }
 
 // exceptionFor yields the name of the first exception that waives the guardrail for the subject; "" where none does.

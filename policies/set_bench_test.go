@@ -143,3 +143,48 @@ func BenchmarkCompile(b *testing.B) {
 		}
 	})
 }
+
+// elsewhere are match rules of guardrails for others, of every sort.
+func elsewhere() []v1alpha1.GuardrailMatch {
+	type instance = v1alpha1.InstanceMatch
+	return []v1alpha1.GuardrailMatch{
+		{InstanceMatch: instance{Offerings: names("db", "cache-*")}},
+		{InstanceMatch: instance{Projects: names("search", "ads-?")}},
+		{InstanceMatch: instance{Namespaces: names("*-test")}},
+		{NamespaceSelector: labelSelector("env", "test")},
+		{Operations: []v1alpha1.Operation{"UPDATE"}},
+		{Excludes: []instance{{Offerings: names("web*")}}},
+	}
+}
+
+// BenchmarkNotMatching is a review by guardrails that are not for it. "by place" are of every sort but two: those that ask for
+// the instance's own name, and those that ask for its labels, are looked at one by one.
+func BenchmarkNotMatching(b *testing.B) {
+	options := review()
+	options.Object = webApp()
+	for _, c := range []struct {
+		name   string
+		of     []v1alpha1.GuardrailMatch
+		number int
+	}{
+		{"none", nil, 0},
+		{"1000 by place", elsewhere(), 1000},
+		{"1000 by name", []v1alpha1.GuardrailMatch{{InstanceMatch: v1alpha1.InstanceMatch{Names: names("cart", "blog")}}}, 1000},
+		{"1000 by label", []v1alpha1.GuardrailMatch{{ObjectSelector: labelSelector("tier", "db")}}, 1000},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			list := make([]*v1alpha1.Guardrail, c.number)
+			for i := range list {
+				list[i] = guardrail(fmt.Sprintf("g-%04d", i), match(c.of[i%len(c.of)]))
+			}
+			set := policies.NewCompiler(nil, &scripted{}).Compile(context.Background(), list, nil)
+			in, ctx, now := policies.NewInput(options), context.Background(), noon()
+			b.ReportAllocs()
+			for b.Loop() {
+				if !set.Evaluate(ctx, in, now).Allowed() {
+					b.Fatal("one matched")
+				}
+			}
+		})
+	}
+}

@@ -1,29 +1,33 @@
 package policies
 
 import (
-	admissionv1 "k8s.io/api/admission/v1"
 	"k8s.io/apimachinery/pkg/labels"
 )
 
 // subject is what match rules read of an Input, gathered once for a request so that matching allocates nothing.
 type subject struct {
-	operation                          admissionv1.Operation
-	offering, project, namespace, name string
+	place
+	name string
 	// namespaceLabels is nil where the instance is cluster-scoped.
 	namespaceLabels labels.Labels
-	// labels and oldLabels are those of the instance and of its former state.
+	// labels and oldLabels are those of the instance and, where it has one, of its former state.
 	labels, oldLabels labels.Labels
+	hasOld            bool
 }
 
 func newSubject(in *Input) subject {
 	s := subject{
-		operation: in.Request.Operation,
-		offering:  in.OfferingName,
-		project:   in.ProjectName,
-		namespace: in.Request.Namespace,
+		place: place{
+			operation: in.Request.Operation,
+			offering:  in.OfferingName,
+			project:   in.ProjectName,
+			namespace: in.Request.Namespace,
+			object:    in.Namespace,
+		},
 		name:      orElse(stringAt(in.Instance, "metadata", "name"), in.Request.Name),
 		labels:    labelsOf(in.Instance),
 		oldLabels: labelsOf(in.OldObject),
+		hasOld:    in.OldObject != nil,
 	}
 	if in.Namespace != nil {
 		s.namespace = in.Namespace.Name
