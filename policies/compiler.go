@@ -1,14 +1,15 @@
 package policies
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"sync"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kroguard/kroguard/policies/v1alpha1"
 )
@@ -21,7 +22,10 @@ type Compiler struct {
 
 	mu sync.Mutex
 	// compiled holds what the last Set is made of, and nothing else.
-	compiled map[string]*compiledGuardrail
+	compiled map[textKey]*compiledGuardrail
+	waivers  map[textKey]*compiledException
+	// last is the last Set.
+	last *Set
 	// reports are the type checker's; see CheckTypes.
 	reports typeReports
 }
@@ -34,36 +38,74 @@ func NewCompiler(conditions ConditionCompiler, drivers ...Driver) *Compiler {
 
 // Compile compiles a Set. It never fails as a whole: a guardrail that does not compile is in the Set with its error and
 // counts by its failurePolicy; an exception that does not compile waives nothing. Neither slice is kept, and nil entries
-// are skipped. A guardrail whose compilation ctx cut short is compiled anew for the next Set.
+// are skipped. A guardrail whose compilation ctx cut short is compiled anew for the next Set. Where nothing changed, the Set is
+// the last one, with all that it has learned of where its guardrails match.
 func (c *Compiler) Compile(
 	ctx context.Context, guardrails []*v1alpha1.Guardrail, exceptions []*v1alpha1.GuardrailException,
 ) *Set {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
-	waivers := compileExceptions(exceptions)
-	next := make(map[string]*compiledGuardrail, len(guardrails))
-	entries := make([]setEntry, 0, len(guardrails))
+	waivers, sameWaivers := c.compileExceptions(exceptions)
+	compiled, sameGuardrails := c.compileGuardrails(ctx, guardrails)
+	if c.last == nil || !sameWaivers || !sameGuardrails {
+		c.last = newSet(compiled, waivers)
+	}
+	return c.last
+}
+
+// compileGuardrails yields the compiled guardrails, and whether they are those of the last Set.
+func (c *Compiler) compileGuardrails(ctx context.Context, guardrails []*v1alpha1.Guardrail) ([]*compiledGuardrail, bool) {
+	next := make(map[textKey]*compiledGuardrail, len(guardrails))
+	all := make([]*compiledGuardrail, 0, len(guardrails))
+	known := 0
 	for _, guardrail := range guardrails {
 		if guardrail == nil {
 			continue
 		}
-		key := cacheKey(guardrail)
+		key := keyOf(&guardrail.ObjectMeta, &guardrail.Spec)
 		compiled, ok := c.compiled[key]
 		if !ok {
 			compiled = c.compile(ctx, guardrail)
+		} else {
+			known++
 		}
-		if key != "" && (ok || ctx.Err() == nil) {
+		if key != (textKey{}) && (ok || ctx.Err() == nil) {
 			next[key] = compiled
 		}
-		entries = append(entries, setEntry{
-			compiledGuardrail: compiled,
-			exceptions:        exceptionsFor(guardrail.Name, waivers),
-		})
+		all = append(all, compiled)
 	}
-	slices.SortStableFunc(entries, func(a, b setEntry) int { return cmp.Compare(a.info.Name, b.info.Name) })
+	same := known == len(all) && known == len(next) && known == len(c.compiled)
 	c.compiled = next
-	return newSet(entries)
+	return all, same
+}
+
+// compileExceptions yields the exceptions that compile, and whether they are those of the last Set. One that does not compile
+// waives nothing: it is refused when it is applied, and its status says so where it got in anyway.
+func (c *Compiler) compileExceptions(exceptions []*v1alpha1.GuardrailException) ([]*compiledException, bool) {
+	next := make(map[textKey]*compiledException, len(exceptions))
+	var all []*compiledException
+	same := true
+	for _, exception := range exceptions {
+		if exception == nil {
+			continue
+		}
+		key := keyOf(&exception.ObjectMeta, &exception.Spec)
+		compiled, ok := c.waivers[key]
+		if !ok {
+			same = false
+			compiled, _ = compileException(exception) //nolint:errcheck // nil waives nothing
+		}
+		if key != (textKey{}) {
+			next[key] = compiled
+		}
+		if compiled != nil {
+			all = append(all, compiled)
+		}
+	}
+	same = same && len(next) == len(c.waivers)
+	c.waivers = next
+	return all, same
 }
 
 // CheckGuardrail compiles one guardrail and forgets it, as the admission of a Guardrail needs. The error is a
@@ -75,27 +117,25 @@ func (c *Compiler) CheckGuardrail(
 	return compiled.info.Warnings, compiled.info.Err
 }
 
-// cacheKey identifies a guardrail's text: in a cluster by its generation; offline, where there is none, by a digest. It is
-// empty where the text has no digest, since its params are no JSON: such a guardrail is not cached.
-func cacheKey(guardrail *v1alpha1.Guardrail) string {
-	if guardrail.UID != "" && guardrail.Generation > 0 {
-		return fmt.Sprintf("%s/%d", guardrail.UID, guardrail.Generation)
-	}
-	digest := specDigest(guardrail)
-	if digest == "" {
-		return ""
-	}
-	return guardrail.Name + "/" + digest
+// textKey identifies the text of a guardrail or an exception: in a cluster by its UID and generation, offline, where there are
+// none, by its name and a digest.
+type textKey struct {
+	uid        types.UID
+	generation int64
+	name       string
+	digest     [sha256.Size]byte
 }
 
-// specDigest identifies a guardrail's spec. It is empty where the params are no JSON.
-func specDigest(guardrail *v1alpha1.Guardrail) string {
-	text, err := json.Marshal(guardrail.Spec)
-	if err != nil {
-		return ""
+// keyOf is the zero value where the text has no digest, since a guardrail's params are no JSON: it is not kept.
+func keyOf(meta *metav1.ObjectMeta, spec any) textKey {
+	if meta.UID != "" && meta.Generation > 0 {
+		return textKey{uid: meta.UID, generation: meta.Generation}
 	}
-	digest := sha256.Sum256(text)
-	return hex.EncodeToString(digest[:])
+	text, err := json.Marshal(spec)
+	if err != nil {
+		return textKey{}
+	}
+	return textKey{name: meta.Name, digest: sha256.Sum256(text)}
 }
 
 // compile compiles one guardrail. All that is wrong with it is collected, in the order of its text.

@@ -3,7 +3,9 @@ package policies_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -177,5 +179,55 @@ func TestParamsThatAreNoJSONAreCompiledEachTime(t *testing.T) {
 	}
 	if len(driver.compiled) != 2 {
 		t.Fatalf("compiled %d times", len(driver.compiled))
+	}
+}
+
+func TestChangingOneOfAThousandCompilesOne(t *testing.T) {
+	guardrails := make([]*v1alpha1.Guardrail, 1000)
+	for i := range guardrails {
+		guardrails[i] = stored(fmt.Sprintf("g-%03d", i), types.UID(fmt.Sprint(i)), 1)
+	}
+	driver := &scripted{}
+	compiler := policies.NewCompiler(nil, driver)
+	compiler.Compile(t.Context(), guardrails, nil)
+	driver.compiled = nil
+	guardrails[500] = stored("g-500", "500", 2)
+	compiler.Compile(t.Context(), guardrails, nil)
+	if diff := cmp.Diff([]string{"g-500"}, driver.compiled); diff != "" {
+		t.Errorf("compiled (-want +got):\n%s", diff)
+	}
+}
+
+func TestTheSetIsTheLastOneWhereNothingChanged(t *testing.T) {
+	type list = []*v1alpha1.Guardrail
+	type waivers = []*v1alpha1.GuardrailException
+	renewed := exception("e", "g")
+	renewed.Spec.ExpiresAt = metav1.NewTime(noon().Add(time.Hour))
+	a, b := stored("a", "1", 1), stored("b", "2", 1)
+	tests := map[string]struct {
+		first, second   list
+		waived, waives2 waivers
+		same            bool
+	}{
+		"nothing at all":             {same: true},
+		"the same":                   {first: list{a, b}, second: list{b, a}, same: true},
+		"with the same exceptions":   {first: list{a}, second: list{a}, waived: waivers{exception("e", "a")}, waives2: waivers{exception("e", "a")}, same: true},
+		"one more":                   {first: list{a}, second: list{a, b}},
+		"one less":                   {first: list{a, b}, second: list{a}},
+		"another generation":         {first: list{a}, second: list{stored("a", "1", 2)}},
+		"one twice, then another":    {first: list{a, a, b}, second: list{a, b, b}},
+		"an exception more":          {first: list{a}, second: list{a}, waives2: waivers{exception("e", "a")}},
+		"an exception less":          {first: list{a}, second: list{a}, waived: waivers{exception("e", "a")}},
+		"an exception that is other": {first: list{a}, second: list{a}, waived: waivers{exception("e", "g")}, waives2: waivers{renewed}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			compiler := policies.NewCompiler(nil, &scripted{})
+			first := compiler.Compile(t.Context(), test.first, test.waived)
+			second := compiler.Compile(t.Context(), test.second, test.waives2)
+			if (first == second) != test.same {
+				t.Errorf("the same Set: got %v, want %v", first == second, test.same)
+			}
+		})
 	}
 }

@@ -1,8 +1,6 @@
 package policies
 
 import (
-	"cmp"
-	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/labels"
@@ -59,22 +57,6 @@ func compileException(exception *v1alpha1.GuardrailException) (*compiledExceptio
 		return nil, c.errors
 	}
 	return compiled, nil
-}
-
-// compileExceptions yields the exceptions that compile, by name. One that does not compile waives nothing: it is refused
-// when it is applied, and its status says so where it got in anyway.
-func compileExceptions(exceptions []*v1alpha1.GuardrailException) []*compiledException {
-	compiled := make([]*compiledException, 0, len(exceptions))
-	for _, exception := range exceptions {
-		if exception == nil {
-			continue
-		}
-		if one, err := compileException(exception); err == nil {
-			compiled = append(compiled, one)
-		}
-	}
-	slices.SortStableFunc(compiled, func(a, b *compiledException) int { return cmp.Compare(a.name, b.name) })
-	return compiled
 }
 
 // exceptionsFor yields those that name the guardrail, in the same order.

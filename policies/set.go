@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -15,8 +16,16 @@ type Set struct {
 	index      *placeIndex
 }
 
-// newSet takes over guardrails that are sorted by name.
-func newSet(guardrails []setEntry) *Set { return &Set{guardrails: guardrails, index: newPlaceIndex()} }
+// newSet takes over guardrails and exceptions in any order.
+func newSet(guardrails []*compiledGuardrail, exceptions []*compiledException) *Set {
+	slices.SortStableFunc(guardrails, func(a, b *compiledGuardrail) int { return cmp.Compare(a.info.Name, b.info.Name) })
+	slices.SortStableFunc(exceptions, func(a, b *compiledException) int { return cmp.Compare(a.name, b.name) })
+	set := &Set{guardrails: make([]setEntry, len(guardrails)), index: newPlaceIndex()}
+	for i, guardrail := range guardrails {
+		set.guardrails[i] = setEntry{guardrail, exceptionsFor(guardrail.info.Name, exceptions)}
+	}
+	return set
+}
 
 // setEntry is a guardrail with the exceptions that name it, by name.
 type setEntry struct {

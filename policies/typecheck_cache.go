@@ -1,6 +1,13 @@
 package policies
 
-import "sync"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"sync"
+
+	"github.com/kroguard/kroguard/policies/v1alpha1"
+)
 
 const (
 	// maxTypeReports is how many reports a generation of the cache holds: those of a thousand guardrails for all their
@@ -75,4 +82,14 @@ func (r *typeReports) put(key typeReportKey, result typeResult) {
 		r.young, r.aged = map[typeReportKey]typeResult{}, r.young
 	}
 	r.young[key] = result
+}
+
+// specDigest identifies a guardrail's spec. It is empty where the params are no JSON.
+func specDigest(guardrail *v1alpha1.Guardrail) string {
+	text, err := json.Marshal(guardrail.Spec)
+	if err != nil {
+		return ""
+	}
+	digest := sha256.Sum256(text)
+	return hex.EncodeToString(digest[:])
 }

@@ -10,8 +10,6 @@ import (
 
 	krov1alpha1 "github.com/kubernetes-sigs/kro/api/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -40,7 +38,9 @@ type SnapshotReconciler struct {
 	settings review.Settings
 	recorder events.EventRecorder
 
-	offerings offeringCache
+	offerings  offeringCache
+	projects   claimCache
+	namespaces namespaceCache
 	// published is what the store's snapshot was made of, for statuses.
 	published atomic.Pointer[published]
 	// changed is told of every snapshot.
@@ -53,14 +53,7 @@ var _ reconcile.Reconciler = (*SnapshotReconciler)(nil)
 type published struct {
 	snapshot *review.Snapshot
 	// projects are the kroguard.io Projects by name.
-	projects map[string]publishedProject
-}
-
-// publishedProject is a Project as it went into a snapshot.
-type publishedProject struct {
-	uid        types.UID
-	generation int64
-	problems   field.ErrorList
+	projects map[string]parsedProject
 }
 
 // configuration is all that a snapshot is made of.
@@ -73,6 +66,13 @@ type configuration struct {
 	namespaces []*corev1.Namespace
 }
 
+// parts are what a configuration was made into; what did not change since the last time is the same as then.
+type parts struct {
+	offerings  []*offering.Offering
+	projects   []parsedProject
+	guardrails *policies.Set
+}
+
 // Reconcile implements reconcile.Reconciler; every request means the whole configuration.
 func (r *SnapshotReconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
 	started := time.Now()
@@ -80,12 +80,16 @@ func (r *SnapshotReconciler) Reconcile(ctx context.Context, _ reconcile.Request)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
+	config.namespaces = r.namespaces.update(config.namespaces)
 	offerings, found := r.offerings.update(config.rgds)
-	guardrails := r.compiler.Compile(ctx, config.guardrails, config.exceptions)
+	made := parts{
+		offerings: offerings, projects: r.projects.update(config.projects),
+		guardrails: r.compiler.Compile(ctx, config.guardrails, config.exceptions),
+	}
 	if ctx.Err() != nil {
 		return reconcile.Result{}, ctx.Err() // a set that was cut short is not published
 	}
-	next := assemble(config, offerings, guardrails, r.settings)
+	next := assemble(config, made, r.settings)
 
 	r.published.Store(next)
 	r.store.Publish(next.snapshot)
@@ -103,15 +107,12 @@ func (r *SnapshotReconciler) Reconcile(ctx context.Context, _ reconcile.Request)
 }
 
 // assemble makes a snapshot. It is a pure function.
-func assemble(
-	config *configuration, offerings []*offering.Offering, guardrails *policies.Set, settings review.Settings,
-) *published {
-	next := &published{projects: make(map[string]publishedProject, len(config.projects))}
-	claims := make([]*project.Claim, 0, len(config.projects)+len(config.knodex))
-	for _, object := range config.projects {
-		claim, problems := project.FromProject(object)
-		claims = append(claims, claim)
-		next.projects[object.Name] = publishedProject{uid: object.UID, generation: object.Generation, problems: problems}
+func assemble(config *configuration, made parts, settings review.Settings) *published {
+	next := &published{projects: make(map[string]parsedProject, len(made.projects))}
+	claims := make([]*project.Claim, 0, len(made.projects)+len(config.knodex))
+	for _, parsed := range made.projects {
+		claims = append(claims, parsed.claim)
+		next.projects[parsed.claim.Project.Name] = parsed
 	}
 	for _, object := range config.knodex {
 		// What is wrong with a Knodex Project is for Knodex to say: there is no status of ours on it.
@@ -126,9 +127,9 @@ func assemble(
 		names = append(names, project.Namespace{Name: namespace.Name, Labels: namespace.Labels})
 	}
 	next.snapshot = &review.Snapshot{
-		Offerings:  offering.NewCatalog(offerings),
+		Offerings:  offering.NewCatalog(made.offerings),
 		Projects:   project.NewIndex(claims, names),
-		Guardrails: guardrails,
+		Guardrails: made.guardrails,
 		Namespaces: namespaces,
 		Settings:   settings,
 	}
