@@ -61,16 +61,16 @@ spec:
   resources: [{id: c, template: {apiVersion: v1, kind: ConfigMap, metadata: {name: "${schema.metadata.name}"}}}]
 `
 
-func snapshot(t *testing.T, requireProject bool) *review.Snapshot {
-	t.Helper()
-	return reviewtest.NewSnapshot(t, []byte(platform), review.Settings{
+func snapshot(tb testing.TB, requireProject bool) *review.Snapshot {
+	tb.Helper()
+	return reviewtest.NewSnapshot(tb, []byte(platform), review.Settings{
 		RequireProject: requireProject, KroUsers: []string{kroUser}, LabelKeys: labeling.DefaultKeys(),
 	})
 }
 
 // create is the CREATE of an instance by a user, after the mutating webhook.
-func create(t *testing.T, s *review.Snapshot, user, kind, namespace string) *review.Request {
-	t.Helper()
+func create(tb testing.TB, s *review.Snapshot, user, kind, namespace string) *review.Request {
+	tb.Helper()
 	admission := &admissionv1.AdmissionRequest{
 		Operation: admissionv1.Create, Namespace: namespace, Name: "x",
 		Kind: metav1.GroupVersionKind{Group: "kro.run", Version: "v1alpha1", Kind: kind},
@@ -79,17 +79,17 @@ func create(t *testing.T, s *review.Snapshot, user, kind, namespace string) *rev
 	text := "apiVersion: kro.run/v1alpha1\nkind: " + kind + "\nmetadata: {name: x, namespace: " + namespace + "}\nspec: {}\n"
 	var err error
 	if admission.Object.Raw, err = yaml.YAMLToJSON([]byte(text)); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	request, err := review.NewRequest(admission)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if admission.Object.Raw, err = json.Marshal(s.Mutate(request).Object); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if request, err = review.NewRequest(admission); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return request
 }
