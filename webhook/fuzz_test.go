@@ -2,10 +2,13 @@ package webhook
 
 import (
 	"encoding/json"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
+	"github.com/google/go-cmp/cmp"
 	admissionv1 "k8s.io/api/admission/v1"
 )
 
@@ -19,12 +22,23 @@ func FuzzReview(f *testing.F) {
 	f.Add([]byte(`{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"object":[]}}`))
 	f.Add([]byte(`{"request":{"object":{"metadata":{"annotations":{"kroguard.io/injected":"{\"spec.a.b\":\"x\"}"}}}}}`))
 	f.Add([]byte("\x00"))
+	f.Add([]byte(strings.Repeat(`{"request":`, 20000)))
+	f.Add([]byte(`{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":1,"object":{},"userInfo":[]}}`))
+	f.Add([]byte(`{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"object":{"a":1},"object":{"b":1e999}}} x`))
+	f.Add(realistic(f, true))
 	// A body that names nothing known would have the webhooks wait for their caches.
 	instances := &Instances{Store: newStore(f), Wait: time.Nanosecond}
-	mutate, validate := raw(instances.Mutate()), raw(instances.Validate())
+	mutate, validate := instances.Mutate(), instances.Validate()
 	f.Fuzz(func(t *testing.T, body []byte) {
-		if _, err := post(validate, body); err != nil {
+		judged, err := post(validate, body)
+		if err != nil {
 			t.Fatal(err)
+		}
+		// What is readable is answered as by controller-runtime, which reads more: other kinds and encodings.
+		if judged.Result.Code != http.StatusBadRequest {
+			if want := mustPost(t, reference(instances.validate), body); !cmp.Equal(want, judged) {
+				t.Fatalf("validate (-controller-runtime +kroguard):\n%s", cmp.Diff(want, judged))
+			}
 		}
 		response, err := post(mutate, body)
 		if err != nil {

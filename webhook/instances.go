@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	admissionv1 "k8s.io/api/admission/v1"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
@@ -27,6 +28,8 @@ type Instances struct {
 	Authorizer authorizer.Authorizer
 	// Metrics counts what was decided; nil counts nothing.
 	Metrics *telemetry.Admission
+	// Log is told of refusals, and of what went wrong; the zero value discards.
+	Log logr.Logger
 	// Wait is how long a request waits for what the caches don't know yet; 0 stands for DefaultWait.
 	Wait time.Duration
 	// Now is the clock that exceptions expire by; nil is time.Now.
@@ -35,54 +38,57 @@ type Instances struct {
 
 // Mutate returns the handler that injects defaults and labels. It fails open: what it can't do is left undone, for the
 // validating webhook checks the final state.
-func (i *Instances) Mutate() admission.Handler {
-	return admission.HandlerFunc(func(ctx context.Context, req admission.Request) admission.Response {
-		started := time.Now()
-		response := i.mutate(ctx, logr.FromContextOrDiscard(ctx), req)
-		i.Metrics.Observe(telemetry.PhaseMutate, result(response), time.Since(started))
-		return response
-	})
+func (i *Instances) Mutate() http.Handler {
+	return &instanceHandler{
+		handle: i.observed(telemetry.PhaseMutate, i.mutate),
+		failed: func(error) admission.Response { return allow(nil) },
+		log:    i.Log,
+	}
 }
 
 // Validate returns the handler that judges the final state. It fails closed.
-func (i *Instances) Validate() admission.Handler {
-	return admission.HandlerFunc(func(ctx context.Context, req admission.Request) admission.Response {
-		started := time.Now()
-		response := i.validate(ctx, logr.FromContextOrDiscard(ctx), req)
-		i.Metrics.Observe(telemetry.PhaseValidate, result(response), time.Since(started))
-		return response
-	})
+func (i *Instances) Validate() http.Handler {
+	return &instanceHandler{
+		handle: i.observed(telemetry.PhaseValidate, i.validate),
+		failed: func(err error) admission.Response { return admission.Errored(http.StatusInternalServerError, err) },
+		log:    i.Log,
+	}
 }
 
-func (i *Instances) mutate(ctx context.Context, log logr.Logger, req admission.Request) admission.Response {
-	request, err := review.NewRequest(&req.AdmissionRequest)
-	if err != nil {
-		return admission.Errored(http.StatusBadRequest, err)
+// observed measures what handle takes.
+func (i *Instances) observed(
+	phase telemetry.Phase, handle func(context.Context, *review.Request) admission.Response,
+) func(context.Context, *review.Request) admission.Response {
+	return func(ctx context.Context, request *review.Request) admission.Response {
+		started := time.Now()
+		response := handle(ctx, request)
+		i.Metrics.Observe(phase, result(response), time.Since(started))
+		return response
 	}
+}
+
+func (i *Instances) mutate(ctx context.Context, request *review.Request) admission.Response {
 	snapshot := i.await(ctx, request)
 	if snapshot == nil {
 		return allow(nil)
 	}
 	mutation := snapshot.Mutate(request)
 	for _, skipped := range mutation.Skipped {
-		log.Info("a default or label was left out", "source", skipped.Source, "field", skipped.Field, "reason", skipped.Reason)
+		i.Log.Info("a default or label was left out", "uid", request.Admission.UID,
+			"source", skipped.Source, "field", skipped.Field, "reason", skipped.Reason)
 	}
 	response := allow(nil)
 	response.Patches = mutation.Operations
 	return response
 }
 
-func (i *Instances) validate(ctx context.Context, log logr.Logger, req admission.Request) admission.Response {
-	request, err := review.NewRequest(&req.AdmissionRequest)
-	if err != nil {
-		return admission.Errored(http.StatusBadRequest, err)
-	}
+func (i *Instances) validate(ctx context.Context, request *review.Request) admission.Response {
 	snapshot := i.await(ctx, request)
 	if snapshot == nil {
 		return forbid("kroguard has not loaded its configuration yet: try again in a few seconds", nil)
 	}
 	decision := snapshot.Validate(ctx, request, i.Authorizer, i.now())
-	i.record(log, req, &decision.Verdict)
+	i.record(request.Admission, &decision.Verdict)
 	if !decision.Verdict.Allowed() {
 		response := forbid(policies.Render(decision.Verdict.Denied), review.Causes(decision.Verdict.Denied))
 		response.Warnings = decision.Warnings
@@ -97,16 +103,21 @@ func (i *Instances) validate(ctx context.Context, log logr.Logger, req admission
 // await returns the snapshot to review with, waiting a little where the current one doesn't know the request's kind or
 // namespace yet.
 func (i *Instances) await(ctx context.Context, request *review.Request) *review.Snapshot {
+	// Hardly any request has to wait, so hardly any needs a timer.
+	if current := i.Store.Load(); current != nil && current.Knows(request) {
+		return current
+	}
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(i.Wait, DefaultWait))
 	defer cancel()
 	return i.Store.Await(ctx, func(s *review.Snapshot) bool { return s.Knows(request) })
 }
 
 // record counts the verdict and logs denials, without any of the object's content.
-func (i *Instances) record(log logr.Logger, req admission.Request, verdict *policies.Verdict) {
+func (i *Instances) record(req *admissionv1.AdmissionRequest, verdict *policies.Verdict) {
 	i.Metrics.Count(verdict)
 	for _, ignored := range verdict.Ignored {
-		log.Error(ignored.Err, "a guardrail could not be evaluated and is ignored by its failurePolicy", "guardrail", ignored.Guardrail)
+		i.Log.Error(ignored.Err, "a guardrail could not be evaluated and is ignored by its failurePolicy",
+			"uid", req.UID, "guardrail", ignored.Guardrail)
 	}
 	if verdict.Allowed() {
 		return
@@ -115,7 +126,7 @@ func (i *Instances) record(log logr.Logger, req admission.Request, verdict *poli
 	for n := range verdict.Denied {
 		guardrails[n] = verdict.Denied[n].Guardrail
 	}
-	log.Info("refused", "uid", req.UID, "operation", req.Operation, "kind", req.Kind.String(),
+	i.Log.Info("refused", "uid", req.UID, "operation", req.Operation, "kind", req.Kind.String(),
 		"namespace", req.Namespace, "name", req.Name, "user", req.UserInfo.Username, "guardrails", guardrails)
 }
 

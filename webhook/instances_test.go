@@ -16,7 +16,7 @@ import (
 // patched is the object of a review with the mutating webhook's patch applied by the library that the API server uses.
 func patched(t *testing.T, instances *Instances, user, object, old string) map[string]any {
 	t.Helper()
-	response := mustPost(t, raw(instances.Mutate()), reviewOf(t, user, object, old))
+	response := mustPost(t, instances.Mutate(), reviewOf(t, user, object, old))
 	if !response.Allowed {
 		t.Fatalf("the mutating webhook refused: %v", response.Result)
 	}
@@ -75,7 +75,7 @@ func TestMutateIsIdempotent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	response := mustPost(t, raw(instances.Mutate()), reviewOf(t, developer, string(text), ""))
+	response := mustPost(t, instances.Mutate(), reviewOf(t, developer, string(text), ""))
 	if response.Patch != nil {
 		t.Errorf("a second call patches again: %s", response.Patch)
 	}
@@ -84,7 +84,7 @@ func TestMutateIsIdempotent(t *testing.T) {
 func TestValidateNamesEveryViolationAtOnceInA403(t *testing.T) {
 	instances := &Instances{Store: newStore(t)}
 	object := withLabels(webApp("{image: docker.io/shop, replicas: 50}"), "cost-center: CC-9, kroguard.io/project: payments, kroguard.io/offering: webapp")
-	response := mustPost(t, raw(instances.Validate()), reviewOf(t, developer, object, ""))
+	response := mustPost(t, instances.Validate(), reviewOf(t, developer, object, ""))
 	if response.Allowed || response.Result.Code != 403 || response.Result.Reason != "Forbidden" {
 		t.Fatalf("got %+v, want 403 Forbidden", response.Result)
 	}
@@ -120,7 +120,7 @@ func TestWhatIsLeftAlone(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			instances := &Instances{Store: newStore(t)}
-			response := mustPost(t, raw(instances.Validate()), reviewOf(t, test.user, test.object, test.old))
+			response := mustPost(t, instances.Validate(), reviewOf(t, test.user, test.object, test.old))
 			if !response.Allowed {
 				t.Errorf("refused: %s", response.Result.Message)
 			}
@@ -141,7 +141,7 @@ func TestWhatIsJudgedOnUpdate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			instances := &Instances{Store: newStore(t)}
-			response := mustPost(t, raw(instances.Validate()), reviewOf(t, developer, object, old))
+			response := mustPost(t, instances.Validate(), reviewOf(t, developer, object, old))
 			if response.Allowed {
 				t.Error("admitted")
 			}
@@ -152,10 +152,10 @@ func TestWhatIsJudgedOnUpdate(t *testing.T) {
 func TestADeletionTimestampInAManifestIsNoWayRound(t *testing.T) {
 	instances := &Instances{Store: newStore(t)}
 	object := strings.Replace(webApp("{image: docker.io/shop}"), "metadata: {", "metadata: {deletionTimestamp: \"2026-01-01T00:00:00Z\", ", 1)
-	if response := mustPost(t, raw(instances.Validate()), reviewOf(t, developer, object, "")); response.Allowed {
+	if response := mustPost(t, instances.Validate(), reviewOf(t, developer, object, "")); response.Allowed {
 		t.Error("created unjudged")
 	}
-	if response := mustPost(t, raw(instances.Validate()), reviewOf(t, developer, object, webApp("{image: registry.example.com/shop}"))); response.Allowed {
+	if response := mustPost(t, instances.Validate(), reviewOf(t, developer, object, webApp("{image: registry.example.com/shop}"))); response.Allowed {
 		t.Error("updated unjudged")
 	}
 }
@@ -163,10 +163,10 @@ func TestADeletionTimestampInAManifestIsNoWayRound(t *testing.T) {
 func TestBeforeTheFirstSnapshotMutateAdmitsAndValidateRefuses(t *testing.T) {
 	instances := &Instances{Store: review.NewStore(), Wait: time.Millisecond}
 	body := reviewOf(t, developer, webApp("{image: x}"), "")
-	if response := mustPost(t, raw(instances.Mutate()), body); !response.Allowed || response.Patch != nil {
+	if response := mustPost(t, instances.Mutate(), body); !response.Allowed || response.Patch != nil {
 		t.Errorf("mutate: got %+v, want it admitted unchanged", response)
 	}
-	if response := mustPost(t, raw(instances.Validate()), body); response.Allowed || response.Result.Code != 403 {
+	if response := mustPost(t, instances.Validate(), body); response.Allowed || response.Result.Code != 403 {
 		t.Errorf("validate: got %+v, want 403", response)
 	}
 }
@@ -174,7 +174,7 @@ func TestBeforeTheFirstSnapshotMutateAdmitsAndValidateRefuses(t *testing.T) {
 func TestAnUnknownKindIsRefused(t *testing.T) {
 	instances := &Instances{Store: newStore(t), Wait: time.Millisecond}
 	body := []byte(strings.ReplaceAll(string(reviewOf(t, developer, webApp("{image: x}"), "")), "WebApp", "Unheard"))
-	response := mustPost(t, raw(instances.Validate()), body)
+	response := mustPost(t, instances.Validate(), body)
 	if response.Allowed || !strings.Contains(response.Result.Message, "no ResourceGraphDefinition") {
 		t.Errorf("got %+v, want a refusal that says why", response.Result)
 	}
@@ -186,7 +186,7 @@ func TestAGuardrailThatDoesNotCompileTakesNothingElseDown(t *testing.T) {
 	broken.Spec.CEL = &v1alpha1.CELPolicy{Validations: []v1alpha1.CELValidation{{Expression: "object.spec.("}}}
 	instances := &Instances{Store: newStore(t, broken)}
 	object := withLabels(webApp("{image: docker.io/x}"), "cost-center: CC-1, kroguard.io/project: payments, kroguard.io/offering: webapp")
-	response := mustPost(t, raw(instances.Validate()), reviewOf(t, developer, object, ""))
+	response := mustPost(t, instances.Validate(), reviewOf(t, developer, object, ""))
 	for _, want := range []string{`guardrail "broken" does not compile`, "guardrail trusted-images"} {
 		if !strings.Contains(response.Result.Message, want) {
 			t.Errorf("the message lacks %q: %s", want, response.Result.Message)

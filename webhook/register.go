@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
-	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/kroguard/kroguard/internal/registration"
 	"github.com/kroguard/kroguard/policies"
@@ -36,17 +35,12 @@ func Register(mux Mux, options Options) {
 	if now == nil {
 		now = time.Now
 	}
-	mux.Register(registration.PathMutateInstances, raw(options.Instances.Mutate()))
-	mux.Register(registration.PathValidateInstances, raw(options.Instances.Validate()))
+	mux.Register(registration.PathMutateInstances, options.Instances.Mutate())
+	mux.Register(registration.PathValidateInstances, options.Instances.Validate())
 	mux.Register(registration.PathValidateResourceGraphDefinitions, handler(options.Scheme, checkResourceGraphDefinition))
 	mux.Register(registration.PathValidateCustomResourceDefinitions, handler(options.Scheme, checkCustomResourceDefinition(options.Rules)))
 	mux.Register(registration.PathValidateGuardrails, handler(options.Scheme, checkGuardrail(options.Compiler, options.Instances.Store)))
 	mux.Register(registration.PathValidateGuardrailExceptions,
 		handler(options.Scheme, checkGuardrailException(options.Instances.Store, now)))
 	mux.Register(registration.PathValidateProjects, handler(options.Scheme, checkProject))
-}
-
-// raw serves a handler; a panic is an error of its request alone.
-func raw(h admission.Handler) *admission.Webhook {
-	return (&admission.Webhook{Handler: h}).WithRecoverPanic(true)
 }

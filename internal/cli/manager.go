@@ -100,7 +100,7 @@ func assemble(
 	}
 	webhook.Register(&drainingMux{Mux: mgr.GetWebhookServer(), drain: drain}, webhook.Options{
 		Scheme:    mgr.GetScheme(),
-		Instances: &webhook.Instances{Store: store, Authorizer: authorizer, Metrics: admission},
+		Instances: &webhook.Instances{Store: store, Authorizer: authorizer, Metrics: admission, Log: log.WithName("admission")},
 		Compiler:  compiler,
 		Rules:     controllers,
 	})

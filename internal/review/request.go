@@ -20,6 +20,14 @@ type Request struct {
 // errNoObject says that a request on an instance carries no object.
 var errNoObject = errors.New("the admission request carries no object")
 
+// NewDecodedRequest takes objects that are decoded already, as NewRequest decodes them: integers are int64.
+func NewDecodedRequest(admission *admissionv1.AdmissionRequest, object, oldObject map[string]any) (*Request, error) {
+	if object == nil {
+		return nil, errNoObject
+	}
+	return &Request{Admission: admission, Object: object, OldObject: oldObject}, nil
+}
+
 // NewRequest decodes the objects of an admission request. Anything but a JSON object is an error that says which of the two
 // it was.
 func NewRequest(admission *admissionv1.AdmissionRequest) (*Request, error) {
