@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -19,6 +20,7 @@ import (
 type Compiler struct {
 	conditions ConditionCompiler
 	drivers    []Driver
+	recorder   Recorder
 
 	mu sync.Mutex
 	// compiled holds what the last Set is made of, and nothing else.
@@ -36,6 +38,13 @@ func NewCompiler(conditions ConditionCompiler, drivers ...Driver) *Compiler {
 	return &Compiler{conditions: conditions, drivers: slices.Clone(drivers)}
 }
 
+// Record has the recorder told of all that is compiled from now on. Call it before the first Compile.
+func (c *Compiler) Record(recorder Recorder) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.recorder = recorder
+}
+
 // Compile compiles a Set. It never fails as a whole: a guardrail that does not compile is in the Set with its error and
 // counts by its failurePolicy; an exception that does not compile waives nothing. Neither slice is kept, and nil entries
 // are skipped. A guardrail whose compilation ctx cut short is compiled anew for the next Set. Where nothing changed, the Set is
@@ -50,6 +59,9 @@ func (c *Compiler) Compile(
 	compiled, sameGuardrails := c.compileGuardrails(ctx, guardrails)
 	if c.last == nil || !sameWaivers || !sameGuardrails {
 		c.last = newSet(compiled, waivers)
+		if c.recorder != nil {
+			c.recorder.Retain(c.last.names())
+		}
 	}
 	return c.last
 }
@@ -66,7 +78,7 @@ func (c *Compiler) compileGuardrails(ctx context.Context, guardrails []*v1alpha1
 		key := keyOf(&guardrail.ObjectMeta, &guardrail.Spec)
 		compiled, ok := c.compiled[key]
 		if !ok {
-			compiled = c.compile(ctx, guardrail)
+			compiled = c.compileRecorded(ctx, guardrail)
 		} else {
 			known++
 		}
@@ -136,6 +148,16 @@ func keyOf(meta *metav1.ObjectMeta, spec any) textKey {
 		return textKey{}
 	}
 	return textKey{name: meta.Name, digest: sha256.Sum256(text)}
+}
+
+// compileRecorded is compile for a Set.
+func (c *Compiler) compileRecorded(ctx context.Context, guardrail *v1alpha1.Guardrail) *compiledGuardrail {
+	started := time.Now()
+	compiled := c.compile(ctx, guardrail)
+	if c.recorder != nil {
+		compiled.observer = c.recorder.Compiled(&compiled.info, time.Since(started))
+	}
+	return compiled
 }
 
 // compile compiles one guardrail. All that is wrong with it is collected, in the order of its text.

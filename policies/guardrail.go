@@ -40,6 +40,8 @@ type compiledGuardrail struct {
 	// conditions is nil for none, and where they do not compile: then they hold.
 	conditions Conditions
 	program    Program
+	// observer is nil where nobody wants to know.
+	observer Observer
 
 	// violation is what all violations of the guardrail have in common.
 	violation Violation
@@ -83,13 +85,12 @@ func strongest(actions []v1alpha1.ValidationAction) v1alpha1.ValidationAction {
 }
 
 // evaluate runs conditions and program within the guardrail's time. It yields nothing where the conditions do not hold.
-func (g *compiledGuardrail) evaluate(parent context.Context, in *Input) ([]Finding, error) {
-	if cause := context.Cause(parent); cause != nil {
-		return nil, fmt.Errorf("the request's time was up before it: %w", cause)
+func (g *compiledGuardrail) evaluate(clock *watch, in *Input) ([]Finding, error) {
+	parent := clock.parent
+	if parent.Err() != nil {
+		return nil, fmt.Errorf("the request's time was up before it: %w", context.Cause(parent))
 	}
-	ctx, cancel := context.WithTimeout(parent, GuardrailTimeout)
-	defer cancel()
-
+	ctx := clock.context()
 	findings, err := g.run(ctx, in)
 	switch {
 	case err == nil:

@@ -53,6 +53,15 @@ func (s *Set) Guardrails() []CompiledInfo {
 	return infos
 }
 
+// names are those of the guardrails, sorted.
+func (s *Set) names() []string {
+	names := make([]string, len(s.guardrails))
+	for i := range s.guardrails {
+		names[i] = s.guardrails[i].info.Name
+	}
+	return names
+}
+
 // Evaluate judges the input by every guardrail that matches it and yields all violations, ordered by guardrail and, within
 // one, as in the policy. A guardrail that can't be evaluated counts by its failurePolicy. Exceptions are honored that are
 // in force at now. Only CREATE and UPDATE are judged: nothing keeps an object from being removed.
@@ -65,29 +74,45 @@ func (s *Set) Evaluate(ctx context.Context, in *Input, now time.Time) *Verdict {
 		return verdict
 	}
 	sub := newSubject(in)
+	candidates := s.candidates(&sub)
+	if len(candidates) == 0 {
+		return verdict
+	}
 	resource := resourceOf(in)
-	for _, guardrail := range s.candidates(&sub) {
+	clock := newWatch(ctx)
+	defer clock.stop()
+	for _, guardrail := range candidates {
 		if !guardrail.matcher.matchesInstance(&sub) {
 			continue
 		}
-		findings, err := guardrail.evaluate(ctx, in)
-		if len(findings) == 0 && err == nil {
-			continue
+		before := verdict.tally()
+		findings, err := guardrail.evaluate(clock, in)
+		if len(findings) > 0 || err != nil {
+			guardrail.report(verdict, resource, findings, err, guardrail.exceptionFor(&sub, now))
 		}
-		exception := guardrail.exceptionFor(&sub, now)
-		findings = limited(findings)
-		for j := range findings {
-			verdict.add(guardrail.violationOf(resource, &findings[j]), exception)
-		}
-		switch {
-		case err == nil:
-		case guardrail.ignore:
-			verdict.Ignored = append(verdict.Ignored, GuardrailError{Guardrail: guardrail.info.Name, Err: err})
-		default:
-			verdict.add(guardrail.failure(resource, err), exception)
+		took := clock.lap()
+		if guardrail.observer != nil {
+			evaluation := verdict.tally().since(before)
+			evaluation.Took, evaluation.Failed = took, err != nil
+			guardrail.observer.Evaluated(evaluation)
 		}
 	}
 	return verdict
+}
+
+// report files what a guardrail found, and its error, in the verdict.
+func (g *compiledGuardrail) report(verdict *Verdict, resource ResourceRef, findings []Finding, err error, exception string) {
+	findings = limited(findings)
+	for i := range findings {
+		verdict.add(g.violationOf(resource, &findings[i]), exception)
+	}
+	switch {
+	case err == nil:
+	case g.ignore:
+		verdict.Ignored = append(verdict.Ignored, GuardrailError{Guardrail: g.info.Name, Err: err})
+	default:
+		verdict.add(g.failure(resource, err), exception)
+	}
 }
 
 // candidates are the guardrails that match at the subject's place, in name order. What the instance itself says is not asked.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -311,20 +312,31 @@ func TestTimeIsLimited(t *testing.T) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
-	t.Run("each guardrail has a deadline of its own", func(t *testing.T) {
-		var contexts []context.Context
-		notes := func(ctx context.Context, _ *policies.Input) ([]policies.Finding, error) {
-			if _, ok := ctx.Deadline(); !ok {
-				t.Error("there is no deadline")
+	t.Run("each guardrail has its time, whatever those before it took", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			left := map[string]time.Duration{}
+			takes := func(name string, took time.Duration) evaluate {
+				return func(ctx context.Context, _ *policies.Input) ([]policies.Finding, error) {
+					deadline, _ := ctx.Deadline()
+					left[name] = time.Until(deadline)
+					time.Sleep(took)
+					return nil, ctx.Err()
+				}
 			}
-			contexts = append(contexts, ctx)
-			return nil, nil
-		}
-		driver := &scripted{policies: map[string]evaluate{"a": notes, "b": notes}}
-		judge(t, driver, review(), nil, guardrail("a"), guardrail("b"))
-		if len(contexts) != 2 || contexts[0] == contexts[1] {
-			t.Fatalf("got %v", contexts)
-		}
+			driver := &scripted{policies: map[string]evaluate{
+				"a": takes("a", time.Millisecond), "b": takes("b", time.Second), "c": takes("c", policies.GuardrailTimeout), "d": takes("d", 0),
+			}}
+			verdict := judge(t, driver, review(), nil, guardrail("a"), guardrail("b"), guardrail("c"), guardrail("d"))
+			const all = policies.GuardrailTimeout
+			want := map[string]time.Duration{"a": all, "b": all - time.Millisecond, "c": all, "d": all}
+			if diff := cmp.Diff(want, left); diff != "" {
+				t.Errorf("time left (-want +got):\n%s", diff)
+			}
+			if len(verdict.Denied) != 1 || verdict.Denied[0].Guardrail != "c" ||
+				!strings.Contains(verdict.Denied[0].Message, "it took longer than 2s") {
+				t.Errorf("got %v", verdict.Denied)
+			}
+		})
 	})
 	t.Run("when the request's time is up, the rest fails", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())

@@ -112,9 +112,8 @@ func (i *Instances) await(ctx context.Context, request *review.Request) *review.
 	return i.Store.Await(ctx, func(s *review.Snapshot) bool { return s.Knows(request) })
 }
 
-// record counts the verdict and logs denials, without any of the object's content.
+// record logs denials, and counts those that are no guardrail's, without any of the object's content.
 func (i *Instances) record(req *admissionv1.AdmissionRequest, verdict *policies.Verdict) {
-	i.Metrics.Count(verdict)
 	for _, ignored := range verdict.Ignored {
 		i.Log.Error(ignored.Err, "a guardrail could not be evaluated and is ignored by its failurePolicy",
 			"uid", req.UID, "guardrail", ignored.Guardrail)
@@ -125,6 +124,9 @@ func (i *Instances) record(req *admissionv1.AdmissionRequest, verdict *policies.
 	guardrails := make([]string, len(verdict.Denied))
 	for n := range verdict.Denied {
 		guardrails[n] = verdict.Denied[n].Guardrail
+		if review.IsRule(guardrails[n]) {
+			i.Metrics.CountRule(guardrails[n])
+		}
 	}
 	i.Log.Info("refused", "uid", req.UID, "operation", req.Operation, "kind", req.Kind.String(),
 		"namespace", req.Namespace, "name", req.Name, "user", req.UserInfo.Username, "guardrails", guardrails)

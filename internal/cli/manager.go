@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-logr/logr"
 	krov1alpha1 "github.com/kubernetes-sigs/kro/api/v1alpha1"
+	"github.com/prometheus/client_golang/prometheus"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -77,7 +78,7 @@ func assemble(
 	if err != nil {
 		return err
 	}
-	admission, err := telemetry.NewAdmission(metrics.Registry)
+	admission, guardrails, err := newMetrics(metrics.Registry)
 	if err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
@@ -86,6 +87,7 @@ func assemble(
 	if err != nil {
 		return err
 	}
+	compiler.Record(guardrails)
 	controllers, err := controller.Setup(mgr, controller.Options{
 		Store: store, Compiler: compiler, Certificates: source,
 		Settings: review.Settings{
@@ -108,6 +110,16 @@ func assemble(
 		"shutdown": drain.check, "certificate": source.Check, "configuration": controllers.Ready,
 		"webhooks": onlyAfter(source.Check, mgr.GetWebhookServer().StartedChecker()),
 	})
+}
+
+// newMetrics registers kroguard's own metrics.
+func newMetrics(registerer prometheus.Registerer) (*telemetry.Admission, *telemetry.Guardrails, error) {
+	admission, err := telemetry.NewAdmission(registerer)
+	if err != nil {
+		return nil, nil, err
+	}
+	guardrails, err := telemetry.NewGuardrails(registerer)
+	return admission, guardrails, err
 }
 
 // addChecks adds the liveness check and the named readiness checks.

@@ -3,6 +3,7 @@ package review
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
@@ -17,11 +18,15 @@ import (
 // The built-in rules, named like guardrails. A colon can't occur in the name of a Guardrail, so none can take their place and
 // no exception waives them.
 const (
-	ruleKind     = "kroguard:known-kind"
-	ruleProject  = "kroguard:project"
-	ruleOffering = "kroguard:allowed-offering"
-	ruleLabels   = "kroguard:enforced-labels"
+	rulePrefix   = "kroguard:"
+	ruleKind     = rulePrefix + "known-kind"
+	ruleProject  = rulePrefix + "project"
+	ruleOffering = rulePrefix + "allowed-offering"
+	ruleLabels   = rulePrefix + "enforced-labels"
 )
+
+// IsRule reports whether a violation's guardrail is a built-in rule.
+func IsRule(guardrail string) bool { return strings.HasPrefix(guardrail, rulePrefix) }
 
 // Decision is the outcome of Validate.
 type Decision struct {

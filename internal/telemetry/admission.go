@@ -7,9 +7,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/kroguard/kroguard/policies"
-	"github.com/kroguard/kroguard/policies/v1alpha1"
 )
 
 // Phase is the webhook that answered.
@@ -39,9 +36,8 @@ func latencyBuckets() []float64 {
 
 // Admission counts what the webhooks answer. A nil Admission counts nothing. It is safe for concurrent use.
 type Admission struct {
-	requests   *prometheus.HistogramVec
-	violations *prometheus.CounterVec
-	errors     *prometheus.CounterVec
+	requests *prometheus.HistogramVec
+	refusals *prometheus.CounterVec
 }
 
 // NewAdmission builds the metrics and registers them.
@@ -52,16 +48,12 @@ func NewAdmission(registerer prometheus.Registerer) (*Admission, error) {
 			Help:    "Time to answer an admission request on an instance, by phase (mutate, validate) and result.",
 			Buckets: latencyBuckets(),
 		}, []string{"phase", "result"}),
-		violations: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "kroguard_violations_total",
-			Help: "Violations found at admission, by guardrail and by what they did (Deny, Warn, Audit, Waived).",
-		}, []string{"guardrail", "action"}),
-		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "kroguard_guardrail_errors_total",
-			Help: "Guardrails that could not be evaluated at admission, by guardrail.",
-		}, []string{"guardrail"}),
+		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "kroguard_rule_violations_total",
+			Help: "Violations of kroguard's own rules found at admission, by rule.",
+		}, []string{"rule"}),
 	}
-	for _, collector := range []prometheus.Collector{a.requests, a.violations, a.errors} {
+	for _, collector := range []prometheus.Collector{a.requests, a.refusals} {
 		if err := registerer.Register(collector); err != nil {
 			return nil, err
 		}
@@ -77,28 +69,9 @@ func (a *Admission) Observe(phase Phase, result Result, took time.Duration) {
 	a.requests.WithLabelValues(string(phase), string(result)).Observe(took.Seconds())
 }
 
-// actionWaived is the action label of a violation that an exception waives.
-const actionWaived = "Waived"
-
-// Count counts the findings of one verdict.
-func (a *Admission) Count(verdict *policies.Verdict) {
-	if a == nil {
-		return
-	}
-	a.count(verdict.Denied, string(v1alpha1.ActionDeny))
-	a.count(verdict.Warned, string(v1alpha1.ActionWarn))
-	a.count(verdict.Audited, string(v1alpha1.ActionAudit))
-	a.count(verdict.Waived, actionWaived)
-	for _, ignored := range verdict.Ignored {
-		a.errors.WithLabelValues(ignored.Guardrail).Inc()
-	}
-}
-
-func (a *Admission) count(violations []policies.Violation, action string) {
-	for i := range violations {
-		a.violations.WithLabelValues(violations[i].Guardrail, action).Inc()
-		if violations[i].Failed {
-			a.errors.WithLabelValues(violations[i].Guardrail).Inc()
-		}
+// CountRule counts one violation of a rule of kroguard's own.
+func (a *Admission) CountRule(rule string) {
+	if a != nil {
+		a.refusals.WithLabelValues(rule).Inc()
 	}
 }
