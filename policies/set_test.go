@@ -324,7 +324,7 @@ func TestTimeIsLimited(t *testing.T) {
 				}
 			}
 			driver := &scripted{policies: map[string]evaluate{
-				"a": takes("a", time.Millisecond), "b": takes("b", time.Second), "c": takes("c", policies.GuardrailTimeout), "d": takes("d", 0),
+				"a": takes("a", time.Millisecond), "b": takes("b", time.Second), "c": takes("c", policies.GuardrailTimeout+time.Millisecond), "d": takes("d", 0),
 			}}
 			verdict := judge(t, driver, review(), nil, guardrail("a"), guardrail("b"), guardrail("c"), guardrail("d"))
 			const all = policies.GuardrailTimeout
