@@ -106,7 +106,7 @@ func (c *Compiler) compileExceptions(exceptions []*v1alpha1.GuardrailException) 
 		compiled, ok := c.waivers[key]
 		if !ok {
 			same = false
-			compiled, _ = compileException(exception) //nolint:errcheck // nil waives nothing
+			compiled, _ = compileException(exception) // nil waives nothing
 		}
 		if key != (textKey{}) {
 			next[key] = compiled

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -185,7 +186,7 @@ func TestParamsThatAreNoJSONAreCompiledEachTime(t *testing.T) {
 func TestChangingOneOfAThousandCompilesOne(t *testing.T) {
 	guardrails := make([]*v1alpha1.Guardrail, 1000)
 	for i := range guardrails {
-		guardrails[i] = stored(fmt.Sprintf("g-%03d", i), types.UID(fmt.Sprint(i)), 1)
+		guardrails[i] = stored(fmt.Sprintf("g-%03d", i), types.UID(strconv.Itoa(i)), 1)
 	}
 	driver := &scripted{}
 	compiler := policies.NewCompiler(nil, driver)

@@ -48,8 +48,8 @@ func newPlaceIndex() *placeIndex { return &placeIndex{seed: maphash.MakeSeed()} 
 func (x *placeIndex) find(at *place, scan func() []*setEntry) []*setEntry {
 	hash := x.hash(at)
 	bucket := &x.buckets[hash%memoBuckets]
-	free := int(hash/memoBuckets) % memoWays
-	for way := range bucket {
+	free := hash / memoBuckets % memoWays
+	for way := range uint64(len(bucket)) {
 		known := bucket[way].Load()
 		if known == nil || known.place.replacedBy(at) {
 			free = way

@@ -203,7 +203,8 @@ func TestAKnownPlaceIsNotScannedAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			other, before := at(), scans
 			change(other)
-			if x.find(other, scan); scans != before+1 {
+			x.find(other, scan)
+			if scans != before+1 {
 				t.Error("taken for a known place")
 			}
 		})

@@ -50,7 +50,7 @@ func TestGuardrailsAreCheckedAgainstTheTypesOfInstances(t *testing.T) {
 			if len(refusals) > 0 {
 				t.Errorf("refused: %v", refusals)
 			}
-			if diff := cmp.Diff(test.want, warnings); len(diff) > 0 && len(test.want)+len(warnings) > 0 {
+			if diff := cmp.Diff(test.want, warnings); diff != "" && len(test.want)+len(warnings) > 0 {
 				t.Errorf("warnings (-want +got):\n%s", diff)
 			}
 		})

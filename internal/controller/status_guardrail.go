@@ -30,7 +30,7 @@ func guardrailStatus(
 	status := *guardrail.Status.DeepCopy()
 	status.ObservedGeneration = guardrail.Generation
 	status.Engine = info.Engine
-	// A misspelt field comes before an unused import.
+	// A misspelled field comes before an unused import.
 	warnings := slices.Concat(types, info.Warnings)
 	status.TypeChecking = warnings[:min(len(warnings), maxTypeCheckWarnings)]
 	setReady(&status.Conditions, guardrail.Generation, now, guardrailCondition(guardrail, info))

@@ -91,7 +91,7 @@ func (r *StatusReconciler) checkTypes(
 	ctx context.Context, guardrail *v1alpha1.Guardrail, info *policies.CompiledInfo, objects []policies.ObjectType,
 ) ([]v1alpha1.ExpressionWarning, error) {
 	if info.Err != nil {
-		return nil, nil
+		return nil, nil //nolint:nilerr // it is told by the condition
 	}
 	types, err := r.compiler.CheckTypes(ctx, guardrail, objects)
 	if err != nil {

@@ -2,6 +2,7 @@ package review_test
 
 import (
 	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -19,7 +20,7 @@ func manyGuardrails(number int) []*v1alpha1.Guardrail {
 	list := make([]*v1alpha1.Guardrail, number)
 	for n := range list {
 		list[n] = new(v1alpha1.Guardrail)
-		list[n].Name, list[n].UID, list[n].Generation = fmt.Sprintf("g-%04d", n), types.UID(fmt.Sprint(n)), 1
+		list[n].Name, list[n].UID, list[n].Generation = fmt.Sprintf("g-%04d", n), types.UID(strconv.Itoa(n)), 1
 		list[n].Spec.Match.Offerings = []string{fmt.Sprintf("offering-%d", n)}
 		list[n].Spec.CEL = &v1alpha1.CELPolicy{Validations: []v1alpha1.CELValidation{{Expression: fmt.Sprintf("object.spec.n != %d", n)}}}
 	}
@@ -32,7 +33,7 @@ func manyGuardrails(number int) []*v1alpha1.Guardrail {
 func changed(g *v1alpha1.Guardrail) *v1alpha1.Guardrail {
 	next := g.DeepCopy()
 	next.Generation++
-	next.Spec.CEL.Validations[0].Expression = fmt.Sprint(next.Generation%2 == 0)
+	next.Spec.CEL.Validations[0].Expression = strconv.FormatBool(next.Generation%2 == 0)
 	return next
 }
 
