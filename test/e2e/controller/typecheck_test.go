@@ -32,8 +32,8 @@ spec:
 `, name, kind, fields)
 }
 
-// misspelt are a guardrail in CEL and one in Rego that read spec.replcas of an offering.
-func misspelt(offering string) string {
+// misspelled are a guardrail in CEL and one in Rego that read spec.replcas of an offering.
+func misspelled(offering string) string {
 	return fmt.Sprintf(`
 apiVersion: kroguard.io/v1alpha1
 kind: Guardrail
@@ -77,7 +77,7 @@ func wantTypeChecking(t *testing.T, name string, want []v1alpha1.ExpressionWarni
 	})
 }
 
-// warningsFor are what the type checker says of misspelt guardrails.
+// warningsFor are what the type checker says of misspelled guardrails.
 func warningsFor(kind, offering string) (inCEL, inRego v1alpha1.ExpressionWarning) {
 	return v1alpha1.ExpressionWarning{
 			FieldRef: "spec.cel.validations[0].expression",
@@ -105,10 +105,10 @@ func TestAMisspeltFieldWarnsUntilTheOfferingHasIt(t *testing.T) {
 	}
 	// All replicas know the RGD a moment after kro does.
 	harness.Eventually(t, eventually, func(ctx context.Context) error {
-		answer, err := h.Run(ctx, misspelt("typed"), "apply", "--dry-run=server", "-f", "-")
+		answer, err := h.Run(ctx, misspelled("typed"), "apply", "--dry-run=server", "-f", "-")
 		return errors.Join(err, warned(answer.Text))
 	})
-	if err := warned(h.MustRun(t, misspelt("typed"), "apply", "-f", "-")); err != nil {
+	if err := warned(h.MustRun(t, misspelled("typed"), "apply", "-f", "-")); err != nil {
 		t.Error(err)
 	}
 	wantTypeChecking(t, "typed-cel", []v1alpha1.ExpressionWarning{inCEL})
@@ -120,7 +120,7 @@ func TestAMisspeltFieldWarnsUntilTheOfferingHasIt(t *testing.T) {
 }
 
 func TestAGuardrailIsCheckedWhenItsOfferingComes(t *testing.T) {
-	answer := h.MustRun(t, misspelt("late"), "apply", "-f", "-")
+	answer := h.MustRun(t, misspelled("late"), "apply", "-f", "-")
 	if strings.Contains(answer, "Warning") {
 		t.Errorf("there is no such offering yet: %s", answer)
 	}
