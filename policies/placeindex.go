@@ -48,11 +48,11 @@ func newPlaceIndex() *placeIndex { return &placeIndex{seed: maphash.MakeSeed()} 
 func (x *placeIndex) find(at *place, scan func() []*setEntry) []*setEntry {
 	hash := x.hash(at)
 	bucket := &x.buckets[hash%memoBuckets]
-	free := hash / memoBuckets % memoWays
-	for way := range uint64(len(bucket)) {
+	free := &bucket[hash/memoBuckets%memoWays]
+	for way := range bucket {
 		known := bucket[way].Load()
 		if known == nil || known.place.replacedBy(at) {
-			free = way
+			free = &bucket[way]
 			break
 		}
 		if known.place == *at {
@@ -62,7 +62,7 @@ func (x *placeIndex) find(at *place, scan func() []*setEntry) []*setEntry {
 	found := &candidates{place: *at, entries: scan()}
 	// The name may be part of the request's body, which must not be kept for it.
 	found.place.namespace = strings.Clone(at.namespace)
-	bucket[free].Store(found)
+	free.Store(found)
 	return found.entries
 }
 

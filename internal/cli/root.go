@@ -52,6 +52,9 @@ labels for cost and ownership, and judges instances by guardrails in CEL and Reg
   # Serve them from this machine for a cluster that reaches it as localhost
   kroguard serve --kubeconfig ~/.kube/config --webhook-url https://localhost:9443
 
+  # Measure what guardrails cost
+  kroguard bench -f platform/ --objects instances/
+
   # Complete commands and flags in this shell
   source <(kroguard completion bash)`,
 		SilenceErrors: true,
@@ -62,7 +65,7 @@ labels for cost and ownership, and judges instances by guardrails in CEL and Reg
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see '%s --help'", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newServe(), newVersion(version))
+	root.AddCommand(newServe(), newBench(), newVersion(version))
 	return root
 }
 

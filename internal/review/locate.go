@@ -143,3 +143,8 @@ func where(request *Request) string {
 }
 
 func joinNames(names []string) string { return strings.Join(names, ", ") }
+
+// Input is the request as guardrails see it. Nobody has any rights in it.
+func (s *Snapshot) Input(request *Request) *policies.Input {
+	return s.locate(request).input(request, nil)
+}

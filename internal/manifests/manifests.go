@@ -1,0 +1,147 @@
+// Package manifests reads a platform's configuration, and instances, from YAML files, so that commands without a cluster judge by the
+// same snapshot as the webhooks do.
+package manifests
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	krov1alpha1 "github.com/kubernetes-sigs/kro/api/v1alpha1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kroguard/kroguard/policies/v1alpha1"
+)
+
+// Configuration is what files say about a platform.
+type Configuration struct {
+	Guardrails []*v1alpha1.Guardrail
+	Exceptions []*v1alpha1.GuardrailException
+	Projects   []*v1alpha1.Project
+	Offerings  []*krov1alpha1.ResourceGraphDefinition
+	Namespaces []*corev1.Namespace
+	// Others are objects of all other kinds, in the order in which they were read.
+	Others []Object
+}
+
+// Object is an object of a kind that is no configuration: an instance, where it is one of an RGD.
+type Object struct {
+	// Source is the file that the object is from, with the number of its document, counted from 1.
+	Source string
+	// Kind is the object's.
+	Kind runtimeschema.GroupVersionKind
+	// Namespace and Name are the object's; both may be empty.
+	Namespace, Name string
+	// Raw is the object as JSON.
+	Raw []byte
+}
+
+// Read adds what a file says, or all YAML and JSON files below a folder, in the order of their names. All that is wrong is reported
+// at once; each error names file and document.
+func (c *Configuration) Read(path string) error {
+	files, err := filesBelow(path)
+	if err != nil {
+		return err
+	}
+	if len(files) == 0 {
+		return fmt.Errorf("%s: there is no .yaml, .yml or .json file", path)
+	}
+	var errs []error
+	for _, file := range files {
+		errs = append(errs, c.readFile(file))
+	}
+	return errors.Join(errs...)
+}
+
+// filesBelow yields the path itself where it is a file, whatever its name.
+func filesBelow(path string) ([]string, error) {
+	var files []string
+	err := filepath.WalkDir(path, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			return nil
+		}
+		if file == path || slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(file)) {
+			files = append(files, file)
+		}
+		return nil
+	})
+	return files, err
+}
+
+func (c *Configuration) readFile(file string) error {
+	content, err := os.ReadFile(file) //nolint:gosec // the user names the file
+	if err != nil {
+		return err
+	}
+	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(content)))
+	var errs []error
+	for number := 1; ; number++ {
+		document, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			return errors.Join(errs...)
+		}
+		source := fmt.Sprintf("%s, document %d", file, number)
+		if err != nil {
+			return errors.Join(append(errs, fmt.Errorf("%s: %w", source, err))...)
+		}
+		if err := c.add(source, document); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", source, err))
+		}
+	}
+}
+
+// add adds one document; an empty one, as comments make, is skipped.
+func (c *Configuration) add(source string, document []byte) error {
+	raw, err := yaml.YAMLToJSON(document)
+	if err != nil {
+		return err
+	}
+	if string(raw) == "null" {
+		return nil
+	}
+	var meta metav1.PartialObjectMetadata
+	if err := yaml.Unmarshal(raw, &meta); err != nil {
+		return fmt.Errorf("this is no object of Kubernetes: %w", err)
+	}
+	if meta.Kind == "" || meta.APIVersion == "" {
+		return errors.New("this is no object of Kubernetes: apiVersion and kind are missing")
+	}
+	kind := meta.GroupVersionKind()
+	switch kind.GroupKind() {
+	case runtimeschema.GroupKind{Group: v1alpha1.GroupVersion.Group, Kind: "Guardrail"}:
+		return decode(document, &c.Guardrails)
+	case runtimeschema.GroupKind{Group: v1alpha1.GroupVersion.Group, Kind: "GuardrailException"}:
+		return decode(document, &c.Exceptions)
+	case runtimeschema.GroupKind{Group: v1alpha1.GroupVersion.Group, Kind: "Project"}:
+		return decode(document, &c.Projects)
+	case runtimeschema.GroupKind{Group: krov1alpha1.GroupVersion.Group, Kind: "ResourceGraphDefinition"}:
+		return decode(document, &c.Offerings)
+	case runtimeschema.GroupKind{Kind: "Namespace"}:
+		return decode(document, &c.Namespaces)
+	}
+	c.Others = append(c.Others, Object{Source: source, Kind: kind, Namespace: meta.Namespace, Name: meta.Name, Raw: raw})
+	return nil
+}
+
+// decode refuses fields that the kind doesn't have, as an API server does: a misspelled one would change what is measured or judged.
+func decode[T any](document []byte, into *[]*T) error {
+	object := new(T)
+	if err := yaml.UnmarshalStrict(document, object); err != nil {
+		return err
+	}
+	*into = append(*into, object)
+	return nil
+}

@@ -1,0 +1,88 @@
+package manifests
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/kroguard/kroguard/internal/offering"
+	"github.com/kroguard/kroguard/internal/project"
+	"github.com/kroguard/kroguard/internal/review"
+	"github.com/kroguard/kroguard/policies"
+)
+
+// Snapshot compiles the configuration. Namespaces that objects are in and that no file has are made up, without labels. What an API
+// server with kroguard would refuse is an error: malformed annotations and Projects, exceptions and guardrails that don't compile.
+func (c *Configuration) Snapshot(ctx context.Context, compiler *policies.Compiler, settings review.Settings) (*review.Snapshot, error) {
+	var errs []error
+	offerings := make([]*offering.Offering, 0, len(c.Offerings))
+	for _, rgd := range c.Offerings {
+		parsed, problems, _ := offering.Parse(rgd)
+		for _, problem := range problems {
+			errs = append(errs, fmt.Errorf("RGD %s: %s", rgd.Name, problem))
+		}
+		offerings = append(offerings, parsed)
+	}
+	claims := make([]*project.Claim, 0, len(c.Projects))
+	for _, object := range c.Projects {
+		claim, problems := project.FromProject(object)
+		for _, problem := range problems {
+			errs = append(errs, fmt.Errorf("project %s: %w", object.Name, problem))
+		}
+		claims = append(claims, claim)
+	}
+	for _, exception := range c.Exceptions {
+		if err := policies.CheckException(exception); err != nil {
+			errs = append(errs, fmt.Errorf("exception %s: %w", exception.Name, err))
+		}
+	}
+	set := compiler.Compile(ctx, c.Guardrails, c.Exceptions)
+	for _, info := range set.Guardrails() {
+		if info.Err != nil {
+			errs = append(errs, fmt.Errorf("guardrail %s does not compile: %w", info.Name, info.Err))
+		}
+	}
+	namespaces := c.namespaces()
+	places := make([]project.Namespace, 0, len(namespaces))
+	for _, namespace := range namespaces {
+		places = append(places, project.Namespace{Name: namespace.Name, Labels: namespace.Labels})
+	}
+	return &review.Snapshot{
+		Offerings: offering.NewCatalog(offerings), Projects: project.NewIndex(claims, places), Guardrails: set,
+		Namespaces: namespaces, Settings: settings,
+	}, errors.Join(errs...)
+}
+
+func (c *Configuration) namespaces() map[string]*corev1.Namespace {
+	all := make(map[string]*corev1.Namespace, len(c.Namespaces))
+	for _, namespace := range c.Namespaces {
+		all[namespace.Name] = namespace
+	}
+	for _, object := range c.Others {
+		if object.Namespace != "" && all[object.Namespace] == nil {
+			all[object.Namespace] = &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: object.Namespace}}
+		}
+	}
+	return all
+}
+
+// Request is the CREATE of the object by nobody in particular.
+func (o *Object) Request() (*review.Request, error) {
+	resource, _ := meta.UnsafeGuessKindToResource(o.Kind)
+	request, err := review.NewRequest(&admissionv1.AdmissionRequest{
+		Operation: admissionv1.Create, Namespace: o.Namespace, Name: o.Name,
+		Kind:     metav1.GroupVersionKind{Group: o.Kind.Group, Version: o.Kind.Version, Kind: o.Kind.Kind},
+		Resource: metav1.GroupVersionResource{Group: resource.Group, Version: resource.Version, Resource: resource.Resource},
+		Object:   runtime.RawExtension{Raw: o.Raw},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", o.Source, err)
+	}
+	return request, nil
+}
