@@ -30,6 +30,8 @@ type place struct {
 type candidates struct {
 	place   place
 	entries []*setEntry
+	// screen is nil where looking at each of the entries is as good.
+	screen *screen
 }
 
 // placeIndex finds the guardrails that may match a request: by one look-up where a request came from the same place before, and by a
@@ -45,7 +47,7 @@ type placeIndex struct {
 func newPlaceIndex() *placeIndex { return &placeIndex{seed: maphash.MakeSeed()} }
 
 // find yields the candidates of a place, by scan where they are not known.
-func (x *placeIndex) find(at *place, scan func() []*setEntry) []*setEntry {
+func (x *placeIndex) find(at *place, scan func() []*setEntry) *candidates {
 	hash := x.hash(at)
 	bucket := &x.buckets[hash%memoBuckets]
 	free := &bucket[hash/memoBuckets%memoWays]
@@ -56,14 +58,15 @@ func (x *placeIndex) find(at *place, scan func() []*setEntry) []*setEntry {
 			break
 		}
 		if known.place == *at {
-			return known.entries
+			return known
 		}
 	}
-	found := &candidates{place: *at, entries: scan()}
+	entries := scan()
+	found := &candidates{place: *at, entries: entries, screen: newScreen(entries)}
 	// The name may be part of the request's body, which must not be kept for it.
 	found.place.namespace = strings.Clone(at.namespace)
 	free.Store(found)
-	return found.entries
+	return found
 }
 
 // hash leaves out the namespace's identity, so that a namespace that changed takes the room that it had before.

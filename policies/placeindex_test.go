@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -45,7 +46,16 @@ func (c corpus) selector() *metav1.LabelSelector {
 	if c.IntN(3) > 0 {
 		return nil
 	}
-	return &metav1.LabelSelector{MatchLabels: map[string]string{"env": pick(c, "dev", "prod")}}
+	expression := metav1.LabelSelectorRequirement{Key: pick(c, "env", "tier"), Operator: pick(c,
+		metav1.LabelSelectorOpIn, metav1.LabelSelectorOpNotIn, metav1.LabelSelectorOpExists, metav1.LabelSelectorOpDoesNotExist)}
+	if strings.HasSuffix(string(expression.Operator), "In") {
+		expression.Values = []string{pick(c, "dev", "prod"), pick(c, "test", "prod")}
+	}
+	selector := &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{expression}}
+	if c.IntN(2) == 0 {
+		selector.MatchLabels = map[string]string{"env": pick(c, "dev", "prod")}
+	}
+	return selector
 }
 
 func (c corpus) guardrail(n int) *v1alpha1.Guardrail {
@@ -76,7 +86,7 @@ func (c corpus) namespaces() []*corev1.Namespace {
 
 func (c corpus) input(namespaces []*corev1.Namespace) *Input {
 	object := map[string]any{"metadata": map[string]any{
-		"name": pick(c, "shop", "cart", "x"), "labels": map[string]any{"env": pick(c, "dev", "prod")},
+		"name": pick(c, "shop", "cart", "x"), "labels": map[string]any{"env": pick[any](c, "dev", "prod", int64(1)), "tier": "test"},
 	}}
 	options := InputOptions{
 		Request:      &admissionv1.AdmissionRequest{Operation: pick(c, admissionv1.Create, admissionv1.Update, admissionv1.Delete)},
@@ -131,14 +141,14 @@ func judging(set *Set, in *Input) []string {
 
 func TestTheIndexFindsWhatAScanFinds(t *testing.T) {
 	c := newCorpus()
-	matched := 0
+	matched, screened := 0, 0
 	for range 20 {
-		guardrails := make([]*v1alpha1.Guardrail, 60)
+		guardrails := make([]*v1alpha1.Guardrail, 200)
 		for n := range guardrails {
 			guardrails[n] = c.guardrail(n)
 		}
 		set := NewCompiler(nil, constant{}).Compile(t.Context(), guardrails, nil)
-		for range 5 {
+		for range 3 {
 			namespaces := c.namespaces()
 			for range 200 {
 				in := c.input(namespaces)
@@ -147,11 +157,15 @@ func TestTheIndexFindsWhatAScanFinds(t *testing.T) {
 				if diff := cmp.Diff(want, judging(set, in)); diff != "" {
 					t.Fatalf("for %+v in %v (-scan +index):\n%s", in.Request, in.Namespace, diff)
 				}
+				sub := newSubject(in)
+				if x := set.index.find(&sub.place, nil); x.screen != nil {
+					screened++
+				}
 			}
 		}
 	}
-	if matched < 1000 {
-		t.Fatalf("only %d matches: the corpus says nothing", matched)
+	if matched < 1000 || screened < 1000 {
+		t.Fatalf("only %d matches and %d screens: the corpus says nothing", matched, screened)
 	}
 }
 
@@ -179,12 +193,12 @@ func TestAKnownPlaceIsNotScannedAgain(t *testing.T) {
 		return &place{operation: admissionv1.Create, offering: "web", project: "red", namespace: "red-dev", object: namespace}
 	}
 	scans := 0
-	want := []*setEntry{{}}
+	want := []*setEntry{{compiledGuardrail: new(compiledGuardrail)}}
 	scan := func() []*setEntry { scans++; return want }
 	x.find(at(), scan)
 	known := at()
 	if allocs := testing.AllocsPerRun(100, func() {
-		if got := x.find(known, scan); len(got) != 1 || got[0] != want[0] {
+		if got := x.find(known, scan).entries; len(got) != 1 || got[0] != want[0] {
 			t.Fatal("another slice")
 		}
 	}); allocs > 0 {

@@ -115,17 +115,22 @@ func (g *compiledGuardrail) report(verdict *Verdict, resource ResourceRef, findi
 	}
 }
 
-// candidates are the guardrails that match at the subject's place, in name order. What the instance itself says is not asked.
+// candidates are the guardrails that match at the subject's place, in name order, without most of those that the instance itself
+// keeps from matching.
 func (s *Set) candidates(sub *subject) []*setEntry {
-	return s.index.find(&sub.place, func() []*setEntry {
-		var found []*setEntry
+	found := s.index.find(&sub.place, func() []*setEntry {
+		var entries []*setEntry
 		for i := range s.guardrails {
 			if entry := &s.guardrails[i]; entry.matcher.matchesPlace(sub) {
-				found = append(found, entry)
+				entries = append(entries, entry)
 			}
 		}
-		return slices.Clip(found)
+		return slices.Clip(entries)
 	})
+	if found.screen != nil {
+		return found.screen.narrow(sub)
+	}
+	return found.entries
 }
 
 // exceptionFor yields the name of the first exception that waives the guardrail for the subject; "" where none does.

@@ -157,8 +157,8 @@ func elsewhere() []v1alpha1.GuardrailMatch {
 	}
 }
 
-// BenchmarkNotMatching is a review by guardrails that are not for it. "by place" are of every sort but two: those that ask for
-// the instance's own name, and those that ask for its labels, are looked at one by one.
+// BenchmarkNotMatching is a review by guardrails that are not for it: for what comes from other places, and for instances of the same
+// place that have another name or other labels.
 func BenchmarkNotMatching(b *testing.B) {
 	options := review()
 	options.Object = webApp()

@@ -11,7 +11,7 @@ type subject struct {
 	// namespaceLabels is nil where the instance is cluster-scoped.
 	namespaceLabels labels.Labels
 	// labels and oldLabels are those of the instance and, where it has one, of its former state.
-	labels, oldLabels labels.Labels
+	labels, oldLabels objectLabels
 	hasOld            bool
 }
 

@@ -44,3 +44,11 @@ func (l List) Match(name string) bool {
 	}
 	return false
 }
+
+// Names returns the names that the list consists of, in no order, and whether it has no other pattern.
+func (l List) Names() (names []string, all bool) {
+	for name := range l.names {
+		names = append(names, name)
+	}
+	return names, len(l.patterns) == 0
+}
