@@ -25,6 +25,9 @@ func TestWhatWasDecidedIsCounted(t *testing.T) {
 	}
 	for _, want := range []string{
 		`kroguard_violations_total{action="Deny",guardrail="counted"} 1`,
+		`kroguard_guardrail_duration_seconds_count{guardrail="counted"} 1`,
+		`kroguard_guardrail_errors_total{guardrail="counted"} 0`,
+		`kroguard_guardrail_compile_duration_seconds{guardrail="counted"}`,
 		`kroguard_admission_duration_seconds_count{phase="mutate",result="patched"}`,
 		`kroguard_admission_duration_seconds_count{phase="validate",result="denied"}`,
 	} {
