@@ -17,7 +17,8 @@ type InputOptions struct {
 	Object, OldObject map[string]any
 	// Instance is the instance where Object is one of its rendered resources; nil where Object is the instance.
 	Instance map[string]any
-	// Namespace is the instance's namespace; nil only where the instance is cluster-scoped.
+	// Namespace is the instance's namespace; nil only where the instance is cluster-scoped. It must not change afterwards, either: a
+	// Set remembers by the object which guardrails match in it. The same object for the same namespace is what makes it fast.
 	Namespace *corev1.Namespace
 	// OfferingName and Offering are the offering; empty and nil where the RGD is unknown.
 	OfferingName string
