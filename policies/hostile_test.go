@@ -50,8 +50,8 @@ func hostilePolicies() map[string]hostile {
 			rego:    "deny contains \"x\" if regex.match(sprintf(\"^%sb$\", [concat(\"\", [\"a*\" | some _ in numbers.range(1, 900)])]), input.review.object.spec.text)",
 			failure: "took longer than",
 		},
-		"ten megabytes in ten thousand findings": {
-			rego: "deny contains msg if { some i in numbers.range(1, 10000); msg := sprintf(\"%d %1000d\", [i, i]) }",
+		"ten megabytes in a thousand findings": {
+			rego: "deny contains msg if { some i in numbers.range(1, 1000); msg := sprintf(\"%d %10000d\", [i, i]) }",
 		},
 		"a message of a megabyte": {
 			rego: "deny contains concat(\"\", [sprintf(\"%1000d\", [i]) | some i in numbers.range(1, 1000)])",
