@@ -99,12 +99,20 @@ test: reset test-parts report ## Run all tests, those on a real control plane in
 test-parts: $(SUMMARY)
 	@$(STEP) "build the control plane" -- $(MAKE) controlplane || true
 	@$(MAKE) test-unit || true
+	@$(MAKE) test-bench || true
 	@$(MAKE) test-controlplane || true
 	@$(MAKE) test-e2e || true
 
 .PHONY: test-unit
 test-unit: $(SUMMARY) ## Run the tests that need no control plane.
 	@$(TEST) "unit tests" -- go test -json $(RACE) ./...
+
+# Part of `make test`, since a comparison of engines that disagree compares nothing. It takes seconds; what takes minutes is
+# compiling Gatekeeper, and `make verify` has to do that anyway.
+.PHONY: test-bench
+test-bench: $(SUMMARY)
+	@$(STEP) "adapt Gatekeeper for the comparison" -- $(MAKE) bench-source
+	@$(TEST) "engines agree" -- go -C test/bench test -json $(BENCH_FLAGS) ./...
 
 .PHONY: test-controlplane
 test-controlplane: $(SUMMARY)
@@ -129,8 +137,22 @@ fuzz: $(SUMMARY) ## Run each fuzz target for FUZZTIME.
 	done < <(grep -rE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*\(' cmd internal policies webhook | sort); \
 	exit $$failed
 
+# Gatekeeper's driver for CEL has to be adapted in two places to compile here: see test/bench/cmd/gatekeeper.
+BENCH_SOURCE := $(CURDIR)/.cache/bench
+BENCH_FLAGS := -modfile $(BENCH_SOURCE)/go.mod -tags gatekeeper_cel
+
+.PHONY: bench-source
+bench-source:
+	@go -C test/bench run ./cmd/gatekeeper -out $(BENCH_SOURCE)
+
 .PHONY: bench
-bench: ## Run the benchmarks.
+bench: bench-source ## Compare the engine with Gatekeeper's and Kubernetes' (4 minutes); ARGS='-markdown -n 50' are flags.
+	@echo "building the comparison (minutes the first time) ..."
+	@go -C test/bench build $(BENCH_FLAGS) -v -o $(CURDIR)/bin/bench ./cmd/bench 2>&1 | $(COMPILED)
+	@bin/bench -json test/bench/results.json $(ARGS)
+
+.PHONY: bench-packages
+bench-packages: ## Run the benchmarks beside the code.
 	go test -run '^$$' -bench . ./...
 
 ##@ Checks
