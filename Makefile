@@ -151,6 +151,12 @@ bench: bench-source ## Compare the engine with Gatekeeper's and Kubernetes' (4 m
 	@go -C test/bench build $(BENCH_FLAGS) -v -o $(CURDIR)/bin/bench ./cmd/bench 2>&1 | $(COMPILED)
 	@bin/bench -json test/bench/results.json $(ARGS)
 
+.PHONY: bench-apiserver
+bench-apiserver: controlplane ## Measure at a real API server what admission adds to a request (2 minutes); ARGS are flags.
+	@echo "building kroguard and the measurement (minutes the first time) ..."
+	@go -C test/bench build -v -o $(CURDIR)/bin/bench-apiserver ./cmd/apiserver 2>&1 | $(COMPILED)
+	@bin/bench-apiserver $(ARGS)
+
 .PHONY: bench-packages
 bench-packages: ## Run the benchmarks beside the code.
 	go test -run '^$$' -bench . ./...

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -132,6 +133,13 @@ func (p *Policy) setRego(text []byte) error {
 // RegoIn is the Rego module in a package of another name.
 func (p *Policy) RegoIn(name string) string {
 	return strings.Replace(p.Rego, "package "+p.Package, "package "+name, 1)
+}
+
+// Without is the set without some policies.
+func (s *Set) Without(names ...string) *Set {
+	reduced := *s
+	reduced.Policies = slices.DeleteFunc(slices.Clone(s.Policies), func(p Policy) bool { return slices.Contains(names, p.Name) })
+	return &reduced
 }
 
 // Cycle yields n entries: the policies in turn, again and again, each time with other parameters.

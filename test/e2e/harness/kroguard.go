@@ -158,6 +158,9 @@ func (k *Kroguard) Ready(ctx context.Context) bool {
 	return response.StatusCode == http.StatusOK
 }
 
+// PID is the process id.
+func (k *Kroguard) PID() int { return k.pid }
+
 // Kill ends the process as a crash would, and returns when it is gone.
 func (k *Kroguard) Kill() error { return k.end(syscall.SIGKILL) }
 
