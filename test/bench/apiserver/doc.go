@@ -10,6 +10,9 @@ const Size = 50
 // group holds the kinds that are no kro instances: kroguard is not called for them.
 const group = "bench.example.com"
 
+// version is that of all kinds.
+const version = "v1alpha1"
+
 // target is a kind to create.
 type target struct {
 	// name is that of the row.
@@ -27,17 +30,18 @@ type target struct {
 const namespace = "payments-prod"
 
 func targets() []target {
-	at := func(name, group, version, kind, plural string, governed bool) target {
+	at := func(name, group, kind, plural string, governed bool) target {
+		apiVersion := group + "/" + version
 		return target{
-			name: name, path: "/apis/" + group + "/" + version + "/namespaces/" + namespace + "/" + plural,
-			apiVersion: group + "/" + version, kind: kind, governed: governed, webhook: governed && group == "kro.run",
+			name: name, path: "/apis/" + apiVersion + "/namespaces/" + namespace + "/" + plural,
+			apiVersion: apiVersion, kind: kind, governed: governed, webhook: governed && group == "kro.run",
 		}
 	}
 	return []target{
-		at("no webhook", group, "v1alpha1", "Plain", "plains", false),
-		at("no-op mutating + validating", group, "v1alpha1", "Intercepted", "intercepteds", false),
-		at("kroguard, 50 guardrails in CEL", "kro.run", "v1alpha1", "WebApp", "webapps", true),
-		at("kroguard, 50 guardrails in Rego", "kro.run", "v1alpha1", "RegoApp", "regoapps", true),
-		at("50 ValidatingAdmissionPolicies", group, "v1alpha1", "Validated", "validateds", true),
+		at("no webhook", group, "Plain", "plains", false),
+		at("no-op mutating + validating", group, "Intercepted", "intercepteds", false),
+		at("kroguard, 50 guardrails in CEL", "kro.run", "WebApp", "webapps", true),
+		at("kroguard, 50 guardrails in Rego", "kro.run", "RegoApp", "regoapps", true),
+		at("50 ValidatingAdmissionPolicies", group, "Validated", "validateds", true),
 	}
 }

@@ -90,7 +90,7 @@ func createKinds(ctx context.Context, c client.Client) error {
 		}
 		if err := eventually(ctx, func(ctx context.Context) error {
 			list := &unstructured.UnstructuredList{}
-			list.SetAPIVersion(group + "/v1alpha1")
+			list.SetAPIVersion(group + "/" + version)
 			list.SetKind(kind + "List")
 			return c.List(ctx, list)
 		}); err != nil {
@@ -142,7 +142,7 @@ func ready(conditions []metav1.Condition) bool {
 // validatingAdmissionPolicy is the entry as a policy, its parameters and the binding.
 func validatingAdmissionPolicy(entry *sets.Entry) []client.Object {
 	params := &unstructured.Unstructured{Object: map[string]any{}}
-	params.SetAPIVersion(group + "/v1alpha1")
+	params.SetAPIVersion(group + "/" + version)
 	params.SetKind(paramsKind)
 	params.SetName(entry.Name)
 	var values map[string]any
@@ -152,7 +152,7 @@ func validatingAdmissionPolicy(entry *sets.Entry) []client.Object {
 	}
 	policy := &admissionregistrationv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: entry.Name}}
 	policy.Spec.FailurePolicy = ptr.To(admissionregistrationv1.Fail)
-	policy.Spec.ParamKind = &admissionregistrationv1.ParamKind{APIVersion: group + "/v1alpha1", Kind: paramsKind}
+	policy.Spec.ParamKind = &admissionregistrationv1.ParamKind{APIVersion: group + "/" + version, Kind: paramsKind}
 	policy.Spec.MatchConstraints = &admissionregistrationv1.MatchResources{
 		ResourceRules: []admissionregistrationv1.NamedRuleWithOperations{{RuleWithOperations: rule("validateds")}},
 	}
@@ -180,7 +180,7 @@ func rule(plural string) admissionregistrationv1.RuleWithOperations {
 	return admissionregistrationv1.RuleWithOperations{
 		Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create, admissionregistrationv1.Update},
 		Rule: admissionregistrationv1.Rule{
-			APIGroups: []string{group}, APIVersions: []string{"v1alpha1"}, Resources: []string{plural},
+			APIGroups: []string{group}, APIVersions: []string{version}, Resources: []string{plural},
 		},
 	}
 }
