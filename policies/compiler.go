@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -68,28 +70,41 @@ func (c *Compiler) Compile(
 
 // compileGuardrails yields the compiled guardrails, and whether they are those of the last Set.
 func (c *Compiler) compileGuardrails(ctx context.Context, guardrails []*v1alpha1.Guardrail) ([]*compiledGuardrail, bool) {
-	next := make(map[textKey]*compiledGuardrail, len(guardrails))
-	all := make([]*compiledGuardrail, 0, len(guardrails))
-	known := 0
-	for _, guardrail := range guardrails {
-		if guardrail == nil {
-			continue
+	present := slices.DeleteFunc(slices.Clone(guardrails), func(g *v1alpha1.Guardrail) bool { return g == nil })
+	keys := make([]textKey, len(present))
+	all := make([]*compiledGuardrail, len(present))
+	var unknown []int
+	for i, guardrail := range present {
+		keys[i] = keyOf(&guardrail.ObjectMeta, &guardrail.Spec)
+		if all[i] = c.compiled[keys[i]]; all[i] == nil {
+			unknown = append(unknown, i)
 		}
-		key := keyOf(&guardrail.ObjectMeta, &guardrail.Spec)
-		compiled, ok := c.compiled[key]
-		if !ok {
-			compiled = c.compileRecorded(ctx, guardrail)
-		} else {
-			known++
-		}
-		if key != (textKey{}) && (ok || ctx.Err() == nil) {
-			next[key] = compiled
-		}
-		all = append(all, compiled)
 	}
-	same := known == len(all) && known == len(next) && known == len(c.compiled)
+	parallel(unknown, func(i int) { all[i] = c.compileRecorded(ctx, present[i]) })
+
+	next := make(map[textKey]*compiledGuardrail, len(present))
+	for i, key := range keys {
+		if key != (textKey{}) && (ctx.Err() == nil || c.compiled[key] != nil) {
+			next[key] = all[i]
+		}
+	}
+	same := len(unknown) == 0 && len(all) == len(next) && len(all) == len(c.compiled)
 	c.compiled = next
 	return all, same
+}
+
+// parallel does the work for each of the items, on all processors.
+func parallel(items []int, work func(item int)) {
+	var workers sync.WaitGroup
+	var taken atomic.Int64
+	for range min(runtime.GOMAXPROCS(0), len(items)) {
+		workers.Go(func() {
+			for n := taken.Add(1) - 1; n < int64(len(items)); n = taken.Add(1) - 1 {
+				work(items[n])
+			}
+		})
+	}
+	workers.Wait()
 }
 
 // compileExceptions yields the exceptions that compile, and whether they are those of the last Set. One that does not compile

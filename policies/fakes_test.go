@@ -2,6 +2,7 @@ package policies_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,6 +33,8 @@ type scripted struct {
 	errors   map[string]error
 	warnings map[string][]v1alpha1.ExpressionWarning
 	panics   map[string]bool
+
+	mu       sync.Mutex
 	compiled []string
 }
 
@@ -42,7 +45,9 @@ func (s *scripted) Handles(g *v1alpha1.Guardrail) bool { return g.Spec.CEL != ni
 func (s *scripted) Compile(
 	_ context.Context, g *v1alpha1.Guardrail,
 ) (policies.Program, []v1alpha1.ExpressionWarning, error) {
+	s.mu.Lock()
 	s.compiled = append(s.compiled, g.Name)
+	s.mu.Unlock()
 	if s.panics[g.Name] {
 		panic("compiler bug")
 	}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/kroguard/kroguard/policies"
 	"github.com/kroguard/kroguard/policies/cel"
@@ -22,8 +21,8 @@ type hostile struct {
 	failure string
 }
 
-// outOfBounds is said of what runs until its time or its memory ends, whichever comes first on the machine at hand.
-const outOfBounds = "took longer than|needs more than"
+// outOfBounds is said of what runs until its time, its memory or its cost ends, whichever comes first on the machine at hand.
+const outOfBounds = "took longer than|needs more than|cost"
 
 // hostilePolicies read spec.text, which is long, and spec.deep, which is deeply nested.
 func hostilePolicies() map[string]hostile {
@@ -80,9 +79,9 @@ func hostilePolicies() map[string]hostile {
 		},
 		"loops within loops in CEL": {
 			cel:     ten + ".all(a, " + ten + ".all(b, " + ten + ".all(c, " + ten + ".all(d, " + ten + ".all(e, " + ten + ".all(f, a + b + c + d + e + f > 0))))))",
-			failure: "cost",
+			failure: outOfBounds,
 		},
-		"a long text by a pattern, again and again, in CEL": {cel: strings.Join(expensive, " || "), failure: "cost"},
+		"a long text by a pattern, again and again, in CEL": {cel: strings.Join(expensive, " || "), failure: outOfBounds},
 	}
 }
 
@@ -94,10 +93,10 @@ func TestHostilePoliciesAreFailuresOfTheirOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	compiler := policies.NewCompiler(driver, driver, rego.New(rego.Options{Deadline: 500 * time.Millisecond}))
+	compiler := policies.NewCompiler(driver, driver, rego.New(rego.Options{}))
 	in := review()
 	var deep any = int64(1)
-	for range 2000 {
+	for range 500 {
 		deep = []any{deep}
 	}
 	in.Object["spec"] = map[string]any{"one": int64(1), "text": strings.Repeat("a", 200_000), "deep": deep}
