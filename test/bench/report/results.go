@@ -74,7 +74,7 @@ func (r *Results) WriteJSON(path string) error {
 func (r *Results) Table() *Table {
 	table := &Table{
 		Title:  "One review, all guardrails:",
-		Header: []string{"set", "n", "engine", "time", "allocations", "KiB", "time / kroguard", "least .. most", "allocations / kroguard"},
+		Header: []string{"set", "n", "engine", "processor time", "allocations", "KiB", "time / kroguard", "least .. most", "allocations / kroguard"},
 	}
 	for _, set := range r.sets {
 		for _, result := range r.results[set] {

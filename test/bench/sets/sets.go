@@ -4,7 +4,8 @@
 //
 // A folder is a set: object.yaml is what is judged, as the API server sends it, and each folder in it is a policy. In
 // params.yaml $n is replaced by the number of the cycle: the first guardrails have it as 0, and once all policies were used
-// they are used again with 1.
+// they are used again with 1. It must not make a policy heavier: no bounds of repetitions in patterns, which are compiled anew
+// by engines that do not know the pattern.
 package sets
 
 import (
