@@ -1,11 +1,11 @@
 package cel
 
 import (
+	"reflect"
 	"sync"
 
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
-	"github.com/google/cel-go/interpreter"
 	admissionv1 "k8s.io/api/admission/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -19,51 +19,111 @@ import (
 // inputKey is where an Input keeps its inputValues.
 type inputKey struct{}
 
-// inputValues is the form of an Input that expressions read, shared by all guardrails. Values are plain JSON values behind
-// CEL's own adapter, which reads them in place and keeps no state, so that goroutines may share them; Kubernetes' reflecting
-// adapter, which converts nothing, must not be shared. What few guardrails read is converted when one does.
+// inputValues is the form of an Input that expressions read, shared by all guardrails and goroutines. Decoded JSON stays as it
+// is: an expression that asks for a field finds it in the map. What few guardrails read is converted when one does.
 type inputValues struct {
-	object, oldObject, project, offering, instance ref.Val
-	authorizer, requestResource                    ref.Val
+	input *policies.Input
 
-	request, namespace func() ref.Val
+	// They are nil, and not a nil map, where there is none: CEL's null.
+	object, oldObject, project, offering, instance any
+	// size is the class of them together.
+	size class
+
+	request, namespace lazyValue
+
+	authorizers                 sync.Once
+	authorizer, requestResource ref.Val
+}
+
+// lazyValue is made when it is first read.
+type lazyValue struct {
+	once  sync.Once
+	value any
+	size  class
+}
+
+// get yields the value, which of makes.
+func (l *lazyValue) get(of func() any) any {
+	l.once.Do(func() {
+		l.value = of()
+		l.size = classOf(l.value)
+	})
+	return l.value
 }
 
 func newInputValues(in *policies.Input) *inputValues {
-	who := userOf(in.Request)
-	return &inputValues{
-		object:          valueOf(in.Object),
-		oldObject:       valueOf(in.OldObject),
-		project:         valueOf(in.Project),
-		offering:        valueOf(in.Offering),
-		instance:        valueOf(in.Instance),
-		authorizer:      library.NewAuthorizerVal(who, in.Authorizer),
-		requestResource: library.NewResourceAuthorizerVal(who, in.Authorizer, requestResource{in.Request}),
-		request:         sync.OnceValue(func() ref.Val { return convert(in.Request) }),
-		namespace: sync.OnceValue(func() ref.Val {
-			if in.Namespace == nil {
-				return types.NullValue
-			}
-			return convert(plugincel.CreateNamespaceObject(in.Namespace))
-		}),
+	v := &inputValues{
+		input:     in,
+		object:    orNull(in.Object),
+		oldObject: orNull(in.OldObject),
+		project:   orNull(in.Project),
+		offering:  orNull(in.Offering),
+		instance:  orNull(in.Instance),
 	}
+	if isSame(in.Instance, in.Object) {
+		v.size = classOf(v.object, v.oldObject, v.project, v.offering)
+	} else {
+		v.size = classOf(v.object, v.oldObject, v.project, v.offering, v.instance)
+	}
+	return v
 }
 
-// valueOf is a JSON object as CEL sees it, null where it is nil. Nothing is copied.
-func valueOf(object map[string]any) ref.Val {
+// orNull is the object as any, nil where it is nil.
+func orNull(object map[string]any) any {
 	if object == nil {
-		return types.NullValue
+		return nil
 	}
-	return types.DefaultTypeAdapter.NativeToValue(object)
+	return object
+}
+
+// isSame reports whether two maps are one.
+func isSame(a, b map[string]any) bool {
+	return reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer()
+}
+
+// sizeOf is the class of what is read.
+func (v *inputValues) sizeOf(read parts) class {
+	size := v.size
+	if read.request {
+		v.requestValue()
+		size = max(size, v.request.size)
+	}
+	if read.namespace {
+		v.namespaceValue()
+		size = max(size, v.namespace.size)
+	}
+	return size
+}
+
+func (v *inputValues) requestValue() any {
+	return v.request.get(func() any { return convert(v.input.Request) })
+}
+
+func (v *inputValues) namespaceValue() any {
+	return v.namespace.get(func() any {
+		if v.input.Namespace == nil {
+			return nil
+		}
+		return convert(plugincel.CreateNamespaceObject(v.input.Namespace))
+	})
+}
+
+// authorizerValues makes authorizer and authorizer.requestResource.
+func (v *inputValues) authorizerValues() {
+	v.authorizers.Do(func() {
+		who := userOf(v.input.Request)
+		v.authorizer = library.NewAuthorizerVal(who, v.input.Authorizer)
+		v.requestResource = library.NewResourceAuthorizerVal(who, v.input.Authorizer, requestResource{v.input.Request})
+	})
 }
 
 // convert is a typed object as CEL sees it: as its JSON.
-func convert(object any) ref.Val {
+func convert(object any) any {
 	converted, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
 	if err != nil {
 		return types.WrapErr(err)
 	}
-	return valueOf(converted)
+	return converted
 }
 
 func userOf(request *admissionv1.AdmissionRequest) user.Info {
@@ -101,51 +161,3 @@ func (r requestResource) GetResource() schema.GroupVersionResource {
 
 // GetSubresource is the request's.
 func (r requestResource) GetSubresource() string { return r.request.RequestSubResource }
-
-// activation resolves the names in expressions.
-type activation struct {
-	*inputValues
-
-	params ref.Val
-	// buildVariables is called when "variables" is first read; variables is what it yielded.
-	buildVariables func() ref.Val
-	variables      ref.Val
-}
-
-var _ interpreter.Activation = (*activation)(nil)
-
-// ResolveName yields the value of a variable. The type checker lets no name through that is not declared.
-func (a *activation) ResolveName(name string) (any, bool) {
-	switch name {
-	case plugincel.ObjectVarName:
-		return a.object, true
-	case plugincel.OldObjectVarName:
-		return a.oldObject, true
-	case plugincel.ParamsVarName:
-		return a.params, true
-	case plugincel.RequestVarName:
-		return a.request(), true
-	case plugincel.NamespaceVarName:
-		return a.namespace(), true
-	case plugincel.AuthorizerVarName:
-		return a.authorizer, true
-	case plugincel.RequestResourceAuthorizerVarName:
-		return a.requestResource, true
-	case plugincel.VariableVarName:
-		if a.variables == nil {
-			a.variables = a.buildVariables()
-		}
-		return a.variables, true
-	case projectVarName:
-		return a.project, true
-	case offeringVarName:
-		return a.offering, true
-	case instanceVarName:
-		return a.instance, true
-	default:
-		return nil, false
-	}
-}
-
-// Parent is nil: there is no other activation to ask.
-func (a *activation) Parent() interpreter.Activation { return nil }

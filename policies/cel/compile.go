@@ -3,30 +3,15 @@ package cel
 import (
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/google/cel-go/cel"
-	"github.com/google/cel-go/common/types"
-	"github.com/google/cel-go/common/types/ref"
 	"k8s.io/apimachinery/pkg/util/json"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 
 	"github.com/kroguard/kroguard/policies"
 	"github.com/kroguard/kroguard/policies/v1alpha1"
 )
-
-// expression is a compiled expression.
-type expression struct {
-	// field is its path in the Guardrail.
-	field   string
-	program cel.Program
-}
-
-// variable is a compiled variable.
-type variable struct {
-	expression
-
-	name string
-}
 
 // validation is a compiled validation.
 type validation struct {
@@ -35,26 +20,27 @@ type validation struct {
 	// fallback is the message where there is no messageExpression, or where that yields none.
 	fallback      string
 	reason, field string
-	// message is the messageExpression; its program is nil where there is none.
+	// message is the messageExpression; its plan is nil where there is none.
 	message expression
 }
 
 // compiler compiles the expressions of one guardrail and collects what is wrong with them, in the order of their text.
 type compiler struct {
-	errors policies.CompileErrors
+	planner *planner
+	errors  policies.CompileErrors
 }
 
-// params decodes spec.params; null where there are none. Integers are int, as in a decoded object.
-func (c *compiler) params(guardrail *v1alpha1.Guardrail) ref.Val {
+// params decodes spec.params; nil, CEL's null, where there are none. Integers are int64, as in a decoded object.
+func (c *compiler) params(guardrail *v1alpha1.Guardrail) any {
 	if guardrail.Spec.Params == nil || len(guardrail.Spec.Params.Raw) == 0 {
-		return types.NullValue
+		return nil
 	}
 	var params any
 	if err := json.Unmarshal(guardrail.Spec.Params.Raw, &params); err != nil {
 		c.fail("spec.params", "it is no JSON: "+err.Error())
-		return types.NullValue
+		return nil
 	}
-	return types.DefaultTypeAdapter.NativeToValue(params)
+	return params
 }
 
 func (c *compiler) conditions(env *cel.Env, sources []v1alpha1.MatchCondition) []expression {
@@ -114,12 +100,15 @@ func (c *compiler) compile(env *cel.Env, field, text string, want *cel.Type) (ex
 		c.fail(field, mismatch(text, want, got))
 		return expression{}, nil
 	}
-	program, err := env.Program(ast, cel.InterruptCheckFrequency(celconfig.CheckFrequency))
+	plan, err := c.planner.plan(env, ast)
 	if err != nil {
 		c.fail(field, "it can't be made a program: "+err.Error())
 		return expression{}, nil
 	}
-	return expression{field: field, program: program}, got
+	counted := sync.OnceValues(func() (cel.Program, error) {
+		return env.Program(ast, cel.InterruptCheckFrequency(celconfig.CheckFrequency))
+	})
+	return expression{field: field, plan: plan, checked: ast, counted: counted}, got
 }
 
 // mismatch says which type an expression must have. A field of an object has any type, which the type checker does not

@@ -14,6 +14,9 @@ package cel
 
 import (
 	"context"
+	"sync"
+
+	celconfig "k8s.io/apiserver/pkg/apis/cel"
 
 	"github.com/kroguard/kroguard/policies"
 	"github.com/kroguard/kroguard/policies/v1alpha1"
@@ -26,6 +29,8 @@ const Engine = "CEL"
 type Driver struct {
 	environments *environments
 	types        *typeChecks
+	// pool holds the evaluations that are not in use.
+	pool *sync.Pool
 }
 
 var (
@@ -43,7 +48,9 @@ func New() (*Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Driver{environments: environments, types: &typeChecks{env: typed}}, nil
+	return &Driver{
+		environments: environments, types: &typeChecks{env: typed}, pool: &sync.Pool{New: newEvaluation},
+	}, nil
 }
 
 // Engine is the name of the language.
@@ -62,15 +69,21 @@ func (d *Driver) Compile(
 	if err != nil {
 		return nil, nil, err
 	}
-	c := compiler{}
+	c := compiler{planner: d.environments.planner}
 	compiled := &program{
-		params:      c.params(guardrail),
-		variables:   c.variables(scope, policy.Variables),
-		validations: c.validations(scope, policy.Validations),
+		expressions: expressions{
+			params:        c.params(guardrail),
+			variables:     c.variables(scope, policy.Variables),
+			variablesType: d.environments.variablesType,
+			budget:        celconfig.RuntimeCELCostBudget,
+			pool:          d.pool,
+		},
 	}
+	compiled.validations = c.validations(scope, policy.Validations)
 	if len(c.errors) > 0 {
 		return nil, nil, c.errors
 	}
+	compiled.boundAll()
 	return compiled, nil, nil
 }
 
@@ -79,13 +92,18 @@ func (d *Driver) CompileConditions(_ context.Context, guardrail *v1alpha1.Guardr
 	if len(guardrail.Spec.MatchConditions) == 0 {
 		return nil, nil
 	}
-	c := compiler{}
+	c := compiler{planner: d.environments.planner}
 	compiled := &conditions{
-		params:      c.params(guardrail),
-		expressions: c.conditions(d.environments.conditions, guardrail.Spec.MatchConditions),
+		expressions: expressions{
+			params: c.params(guardrail),
+			budget: celconfig.RuntimeCELCostBudgetMatchConditions,
+			pool:   d.pool,
+		},
+		conditions: c.conditions(d.environments.conditions, guardrail.Spec.MatchConditions),
 	}
 	if len(c.errors) > 0 {
 		return nil, c.errors
 	}
+	compiled.boundAll()
 	return compiled, nil
 }

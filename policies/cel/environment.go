@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/common/types/traits"
 	"k8s.io/apimachinery/pkg/util/version"
 	plugincel "k8s.io/apiserver/pkg/admission/plugin/cel"
 	apiservercel "k8s.io/apiserver/pkg/cel"
@@ -30,6 +32,10 @@ type environments struct {
 	conditions *cel.Env
 	// plain is the scope of all guardrails without variables.
 	plain *scope
+
+	planner *planner
+	// variablesType is the type that the value of "variables" has when an expression asks.
+	variablesType *types.Type
 }
 
 // scope is what the expressions of one guardrail are compiled in.
@@ -65,7 +71,11 @@ func newEnvironments() (*environments, error) {
 		return nil, err
 	}
 	e := &environments{expressions: expressions, messages: messages, conditions: expressions.StoredExpressionsEnv()}
+	e.variablesType = types.NewObjectType(variablesTypeName, traits.IndexerType|traits.FieldTesterType|traits.IterableType)
 	if e.plain, err = e.newScope(); err != nil {
+		return nil, err
+	}
+	if e.planner, err = newPlanner(e.conditions); err != nil {
 		return nil, err
 	}
 	return e, nil
@@ -81,13 +91,13 @@ func (e *environments) scope(hasVariables bool) (*scope, error) {
 
 func (e *environments) newScope() (*scope, error) {
 	s := &scope{variables: apiservercel.NewObjectType(variablesTypeName, map[string]*apiservercel.DeclField{})}
-	types := []*apiservercel.DeclType{s.variables}
+	declared := []*apiservercel.DeclType{s.variables}
 	variables := cel.Variable(plugincel.VariableVarName, s.variables.CelType())
-	expressions, err := extend(e.expressions, types, variables)
+	expressions, err := extend(e.expressions, declared, variables)
 	if err != nil {
 		return nil, err
 	}
-	messages, err := extend(e.messages, types, variables)
+	messages, err := extend(e.messages, declared, variables)
 	if err != nil {
 		return nil, err
 	}
@@ -102,12 +112,12 @@ func (s *scope) declare(name string, celType *cel.Type) {
 }
 
 func extend(
-	base *environment.EnvSet, types []*apiservercel.DeclType, options ...cel.EnvOption,
+	base *environment.EnvSet, declared []*apiservercel.DeclType, options ...cel.EnvOption,
 ) (*environment.EnvSet, error) {
 	extended, err := base.Extend(environment.VersionedOptions{
 		IntroducedVersion: version.MajorMinor(1, 0),
 		EnvOptions:        options,
-		DeclTypes:         types,
+		DeclTypes:         declared,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("building the CEL environment: %w", err)

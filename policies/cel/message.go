@@ -1,32 +1,29 @@
 package cel
 
 import (
-	"context"
 	"strings"
 
+	"github.com/google/cel-go/common/types/ref"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 
 	"github.com/kroguard/kroguard/policies/v1alpha1"
 )
 
-// describe says what a failed validation means to the developer. The rules are those of a ValidatingAdmissionPolicy
-// (k8s.io/apiserver/pkg/admission/plugin/policy/validating): a messageExpression that fails, or whose result is blank, longer
-// than 5 KiB or of several lines, gives way to the message, and that to the expression.
-func (v *validation) describe(ctx context.Context, run *evaluation) string {
-	if v.message.program == nil {
+// describe says what a failed validation means to the developer; message is what its messageExpression yielded, nil where it
+// has none or it failed. The rules are those of a ValidatingAdmissionPolicy
+// (k8s.io/apiserver/pkg/admission/plugin/policy/validating): a result that is blank, longer than 5 KiB or of several lines
+// gives way to the message, and that to the expression.
+func (v *validation) describe(message ref.Val) string {
+	if message == nil {
 		return v.fallback
 	}
-	value, err := run.eval(ctx, &v.message)
-	if err != nil {
+	text, _ := message.Value().(string)
+	text = strings.TrimSpace(text)
+	tooLong := len(text) > celconfig.MaxEvaluatedMessageExpressionSizeBytes
+	if text == "" || tooLong || strings.Contains(text, "\n") {
 		return v.fallback
 	}
-	message, _ := value.Value().(string)
-	message = strings.TrimSpace(message)
-	tooLong := len(message) > celconfig.MaxEvaluatedMessageExpressionSizeBytes
-	if message == "" || tooLong || strings.Contains(message, "\n") {
-		return v.fallback
-	}
-	return message
+	return text
 }
 
 // fallbackMessage is the message of a validation without regard to its messageExpression.

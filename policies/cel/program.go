@@ -5,45 +5,61 @@ import (
 
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
-	celconfig "k8s.io/apiserver/pkg/apis/cel"
 
 	"github.com/kroguard/kroguard/policies"
 )
 
 // program is a compiled policy.
 type program struct {
-	params      ref.Val
-	variables   []variable
+	expressions
+
 	validations []validation
 }
 
 var _ policies.Program = (*program)(nil)
 
+// boundAll bounds the cost: validations and messageExpressions each have variables of their own.
+func (p *program) boundAll() {
+	validations, messages := make([]*expression, len(p.validations)), []*expression{}
+	for i := range p.validations {
+		validations[i] = &p.validations[i].expression
+		if p.validations[i].message.plan != nil {
+			messages = append(messages, &p.validations[i].message)
+		}
+	}
+	p.bound(validations, messages)
+}
+
 // Evaluate runs all validations: each that yields false is a finding. One that fails does not keep the others from being
-// run, unless cost or time has run out. The error is an EvaluationErrors.
+// run, unless time has run out. The error is an EvaluationErrors. Where the cost has run out that is the one error, and what
+// was found before is forgotten, as in Kubernetes.
 func (p *program) Evaluate(ctx context.Context, in *policies.Input) ([]policies.Finding, error) {
-	run, err := newEvaluation(ctx, in, p.params, p.variables, celconfig.RuntimeCELCostBudget)
+	run, err := p.begin(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	var findings []policies.Finding
+	defer run.end()
+
+	var violated []int
 	var failed EvaluationErrors
 	for i := range p.validations {
-		v := &p.validations[i]
-		holds, err := run.eval(ctx, &v.expression)
+		e := &p.validations[i].expression
+		holds, err := run.eval(e)
 		switch {
+		case run.exhausted:
+			return nil, EvaluationErrors{{Field: e.field, Err: ErrOutOfBudget}}
 		case err != nil:
-			failed = append(failed, EvaluationError{Field: v.expression.field, Err: err})
-			if run.stopped(ctx) != nil {
-				return findings, failed
-			}
+			failed = append(failed, EvaluationError{Field: e.field, Err: err})
 		case holds != types.True:
-			findings = append(findings, policies.Finding{
-				Message: v.describe(ctx, run),
-				Field:   v.field,
-				Reason:  v.reason,
-			})
+			violated = append(violated, i)
 		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	findings, err := p.findings(run, violated)
+	if err != nil {
+		return nil, append(failed, EvaluationError{Field: "spec.cel.validations", Err: err})
 	}
 	if len(failed) > 0 {
 		return findings, failed
@@ -51,30 +67,96 @@ func (p *program) Evaluate(ctx context.Context, in *policies.Input) ([]policies.
 	return findings, nil
 }
 
+// findings describes the validations that do not hold. Kubernetes runs the messageExpressions of the others too, with what
+// the validations left of the budget: where that is too little, all validations have failed.
+func (p *program) findings(run *evaluation, violated []int) ([]policies.Finding, error) {
+	if len(violated) == 0 && !run.counted {
+		return nil, nil
+	}
+	messages := make([]ref.Val, len(p.validations))
+	if run.counted {
+		run.start(run.budget)
+		run.withoutAuthorizer = true
+		for i := range p.validations {
+			messages[i] = p.message(run, i)
+		}
+		if run.exhausted {
+			return nil, ErrOutOfBudget
+		}
+	} else {
+		for _, i := range violated {
+			messages[i] = p.message(run, i)
+		}
+	}
+	if len(violated) == 0 {
+		return nil, nil
+	}
+	findings := make([]policies.Finding, len(violated))
+	for n, i := range violated {
+		v := &p.validations[i]
+		findings[n] = policies.Finding{Message: v.describe(messages[i]), Field: v.field, Reason: v.reason}
+	}
+	return findings, nil
+}
+
+// message is what a messageExpression yields; nil where there is none or it fails.
+func (p *program) message(run *evaluation, i int) ref.Val {
+	e := &p.validations[i].message
+	if e.plan == nil {
+		return nil
+	}
+	message, err := run.eval(e)
+	if err != nil {
+		return nil
+	}
+	return message
+}
+
 // conditions are compiled matchConditions.
 type conditions struct {
-	params      ref.Val
-	expressions []expression
+	expressions
+
+	conditions []expression
 }
 
 var _ policies.Conditions = (*conditions)(nil)
 
-// Match runs the conditions until one is false. Their budget is their own, as in Kubernetes.
+func (c *conditions) boundAll() {
+	all := make([]*expression, len(c.conditions))
+	for i := range c.conditions {
+		all[i] = &c.conditions[i]
+	}
+	c.bound(all)
+}
+
+// Match reports whether all conditions are true. Their budget is their own; where they exceed it together they have failed,
+// though one is false, as in Kubernetes.
 func (c *conditions) Match(ctx context.Context, in *policies.Input) (bool, error) {
-	run, err := newEvaluation(ctx, in, c.params, nil, celconfig.RuntimeCELCostBudgetMatchConditions)
+	run, err := c.begin(ctx, in)
 	if err != nil {
 		return false, err
 	}
+	defer run.end()
+
 	var failed error
-	for i := range c.expressions {
-		e := &c.expressions[i]
-		holds, err := run.eval(ctx, e)
-		if err == nil && holds == types.False {
-			return false, nil
-		}
-		if err != nil && failed == nil {
+	holds := true
+	for i := range c.conditions {
+		e := &c.conditions[i]
+		value, err := run.eval(e)
+		switch {
+		case run.exhausted:
+			return false, EvaluationError{Field: e.field, Err: ErrOutOfBudget}
+		case err != nil && failed == nil:
 			failed = EvaluationError{Field: e.field, Err: err}
+		case err == nil && value == types.False:
+			if !run.counted {
+				return false, nil
+			}
+			holds = false
 		}
+	}
+	if !holds {
+		return false, nil
 	}
 	return failed == nil, failed
 }

@@ -1,0 +1,130 @@
+package cel
+
+import (
+	"fmt"
+	"math"
+	"sync"
+
+	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/interpreter"
+	celconfig "k8s.io/apiserver/pkg/apis/cel"
+	"k8s.io/apiserver/pkg/cel/library"
+)
+
+// instantCost is what an expression may cost at most to be run without looking at the clock: a millisecond or so. Kubernetes
+// allows hundred times as much.
+const instantCost = 10_000
+
+// never is the class of inputs for which the cost of no expression has to be counted, where there are none.
+const never class = -1
+
+// expression is a compiled expression.
+type expression struct {
+	// field is its path in the Guardrail.
+	field string
+	// plan runs it, without counting what it costs.
+	plan    interpreter.InterpretableV2
+	checked *cel.Ast
+	// counted is the program that counts, made when it is first needed: most guardrails never do.
+	counted func() (cel.Program, error)
+}
+
+// variable is a compiled variable.
+type variable struct {
+	expression
+
+	name string
+}
+
+// expressions are what is common to the expressions of a policy, or of the matchConditions of a guardrail.
+type expressions struct {
+	params    any
+	variables []variable
+	// variablesType is the type of the value of "variables".
+	variablesType *types.Type
+	// budget is what they may cost together.
+	budget uint64
+	// reads are the parts of the input that they read.
+	reads parts
+	// uncounted is the largest class of inputs for which they can't cost more than they may, so that their cost need not be
+	// counted; instant that for which each takes no time worth mentioning.
+	uncounted, instant class
+	pool               *sync.Pool
+}
+
+// bound finds uncounted and instant. The groups are evaluated one after the other, each with variables of its own: the budget
+// of the guardrail pays for the variables as often.
+func (s *expressions) bound(groups ...[]*expression) {
+	s.uncounted, s.instant = never, never
+	for c := classOf(s.params); c < numClasses; c++ {
+		total, most := s.costs(c, groups)
+		// Written so that what is no number is too much.
+		if !(total <= float64(s.budget) && most <= celconfig.PerCallLimit) {
+			return
+		}
+		s.uncounted = c
+		if most <= instantCost {
+			s.instant = c
+		}
+	}
+}
+
+// costs yields the most that all expressions together, and that each, can cost for inputs of a class.
+func (s *expressions) costs(c class, groups [][]*expression) (total, most float64) {
+	b := bounder{class: c, variables: make(map[string]*extent, len(s.variables))}
+	add := func(e *expression) *extent {
+		cost, result := b.bound(e.checked.NativeRep())
+		total += cost
+		most = math.Max(most, cost)
+		return result
+	}
+	for i := range s.variables {
+		result := add(&s.variables[i].expression)
+		b.variables[s.variables[i].name] = result
+	}
+	total *= float64(len(groups))
+	for _, group := range groups {
+		for _, e := range group {
+			add(e)
+		}
+	}
+	s.reads = b.reads
+	return total, most
+}
+
+// planner plans expressions of any environment of the driver as cel-go's own programs are planned, but for what counts their
+// cost. All environments have the same functions.
+type planner struct {
+	functions interpreter.Dispatcher
+	options   []interpreter.PlannerOption
+}
+
+// newPlanner takes over the functions of an environment. The options are those that Kubernetes' environment sets, but for the
+// counting of costs; the environment does not tell them.
+func newPlanner(env *cel.Env) (*planner, error) {
+	functions := interpreter.NewDispatcher()
+	for _, function := range env.Functions() {
+		bindings, err := function.Bindings()
+		if err != nil {
+			return nil, fmt.Errorf("building the CEL environment: %w", err)
+		}
+		if err := functions.Add(bindings...); err != nil {
+			return nil, fmt.Errorf("building the CEL environment: %w", err)
+		}
+	}
+	return &planner{functions: functions, options: []interpreter.PlannerOption{
+		interpreter.CustomDecoratorV2(optionalOr),
+		interpreter.InterruptableEval(),
+		interpreter.Optimize(),
+		interpreter.CompileRegexConstants(
+			library.FindRegexOptimization, library.FindAllRegexOptimization, interpreter.MatchesRegexOptimization),
+	}}, nil
+}
+
+func (p *planner) plan(env *cel.Env, checked *cel.Ast) (interpreter.InterpretableV2, error) {
+	adapter := jsonAdapter{others: env.CELTypeAdapter()}
+	attributes := interpreter.NewAttributeFactory(env.Container, adapter, env.CELTypeProvider())
+	return interpreter.NewInterpreter(p.functions, env.Container, env.CELTypeProvider(), adapter, attributes).
+		NewInterpretable(checked.NativeRep(), p.options...)
+}

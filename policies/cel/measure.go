@@ -1,0 +1,101 @@
+package cel
+
+// class is a class of sizes of the input. What expressions can cost at most is known for each class when they are compiled, so
+// that at run time the class of an input tells whether their cost has to be counted.
+type class int8
+
+// numClasses is the number of classes. Anything larger is of the class numClasses.
+const numClasses = 5
+
+// limits bound the size of what an expression can reach.
+type limits struct {
+	// length bounds each string, in bytes, and entries each list and map.
+	length, entries int
+	// weight bounds the number of values plus the length of all strings.
+	weight int
+}
+
+// limits of a class. Each is a few times the one before: a finer scale would rarely put an input into a lower class. Instances
+// are of the first two; the length of an annotation that holds a whole manifest is why the third is no rarity.
+func (c class) limits() limits {
+	switch c {
+	case 0:
+		return limits{length: 256, entries: 32, weight: 4 << 10}
+	case 1:
+		return limits{length: 1 << 10, entries: 64, weight: 16 << 10}
+	case 2:
+		return limits{length: 8 << 10, entries: 128, weight: 64 << 10}
+	case 3:
+		return limits{length: 32 << 10, entries: 1 << 10, weight: 256 << 10}
+	default:
+		return limits{length: 256 << 10, entries: 8 << 10, weight: 2 << 20}
+	}
+}
+
+// classOf measures decoded JSON values. It stops at the first thing that is larger than all classes.
+func classOf(values ...any) class {
+	m := measure{max: class(numClasses - 1).limits()}
+	for _, value := range values {
+		if !m.add(value) {
+			return numClasses
+		}
+	}
+	for c := range class(numClasses) {
+		if l := c.limits(); m.length <= l.length && m.entries <= l.entries && m.weight <= l.weight {
+			return c
+		}
+	}
+	return numClasses
+}
+
+// parts are the parts of an input that are converted only where they are read. The others count as read always.
+type parts struct {
+	request, namespace bool
+}
+
+// measure is the size of what was added.
+type measure struct {
+	limits
+
+	max limits
+}
+
+// add reports whether all is still within the limits.
+func (m *measure) add(value any) bool {
+	m.weight++
+	switch v := value.(type) {
+	case string:
+		return m.addString(v)
+	case []any:
+		m.entries = max(m.entries, len(v))
+		if m.entries > m.max.entries {
+			return false
+		}
+		for i := range v {
+			if !m.add(v[i]) {
+				return false
+			}
+		}
+	case map[string]any:
+		m.entries = max(m.entries, len(v))
+		if m.entries > m.max.entries {
+			return false
+		}
+		for key, element := range v {
+			if !m.addString(key) || !m.add(element) {
+				return false
+			}
+		}
+	case nil, bool, int64, float64:
+	default:
+		// Nothing else comes from JSON, so nothing is known of its size.
+		return false
+	}
+	return m.weight <= m.max.weight
+}
+
+func (m *measure) addString(text string) bool {
+	m.length = max(m.length, len(text))
+	m.weight += 1 + len(text)
+	return m.length <= m.max.length && m.weight <= m.max.weight
+}
