@@ -53,7 +53,8 @@ func (p *program) Evaluate(ctx context.Context, in *policies.Input) ([]policies.
 		case holds != types.True:
 			violated = append(violated, i)
 		}
-		if ctx.Err() != nil {
+		// Without an error, the validations that were not run would count as holding.
+		if err != nil && ctx.Err() != nil {
 			break
 		}
 	}
