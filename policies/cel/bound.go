@@ -2,6 +2,7 @@ package cel
 
 import (
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/google/cel-go/common/ast"
@@ -115,7 +116,7 @@ func (b *bounder) field(e ast.Expr) *extent {
 		return b.name(e, reference.Name)
 	}
 	operand := e.AsSelect().Operand()
-	if operand.Kind() == ast.IdentKind && operand.AsIdent() == plugincel.VariableVarName {
+	if operand.Kind() == ast.IdentKind && operand.AsIdent() == plugincel.VariableVarName && !b.isLocal(plugincel.VariableVarName) {
 		b.cost += nodeCost
 		if value, ok := b.variables[e.AsSelect().FieldName()]; ok {
 			return value
@@ -127,6 +128,11 @@ func (b *bounder) field(e ast.Expr) *extent {
 		return scalar()
 	}
 	return value.element()
+}
+
+// isLocal reports whether a comprehension has a variable of the name, which hides that of the input.
+func (b *bounder) isLocal(name string) bool {
+	return slices.ContainsFunc(b.locals, func(l local) bool { return l.name == name })
 }
 
 func (b *bounder) list(list ast.ListExpr) *extent {
