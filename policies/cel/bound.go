@@ -14,6 +14,10 @@ import (
 // nodeCost bounds what reading one name, field or index costs besides its parts: CEL charges 1 for each.
 const nodeCost = 2
 
+// maxNesting is how many comprehensions may be within the steps of others. The step of each is looked at twice, so that the work
+// doubles with each; and what loops within so many loops has no bound below the limits for any but the smallest inputs.
+const maxNesting = 4
+
 // bounder bounds the cost of expressions for inputs of one class.
 type bounder struct {
 	class class
@@ -25,6 +29,8 @@ type bounder struct {
 	checked *ast.AST
 	input   *extent
 	locals  []local
+	// nesting counts the comprehensions whose step is being looked at.
+	nesting int
 	cost    float64
 }
 
@@ -37,7 +43,7 @@ type local struct {
 // bound yields the most that the expression costs, whatever the input, as Kubernetes counts it, and the extent of its result.
 // The type checker's estimate would not do: it does not charge for fields of values of any type.
 func (b *bounder) bound(checked *ast.AST) (float64, *extent) {
-	b.checked, b.input, b.locals, b.cost = checked, inputOf(b.class), nil, 0
+	b.checked, b.input, b.locals, b.nesting, b.cost = checked, inputOf(b.class), nil, 0, 0
 	result := b.visit(checked.Expr())
 	return b.cost, result
 }
@@ -172,6 +178,10 @@ func (b *bounder) comprehension(loop ast.ComprehensionExpr) *extent {
 			b.locals = append(b.locals, local{loop.IterVar2(), iterated.element()})
 		}
 	}
+	if b.nesting == maxNesting {
+		return b.giveUp()
+	}
+	b.nesting++
 	before := b.cost
 	enter(start)
 	total := grown(start, b.visit(loop.LoopStep()), iterated.entries)
@@ -179,6 +189,7 @@ func (b *bounder) comprehension(loop ast.ComprehensionExpr) *extent {
 	enter(total)
 	b.visit(loop.LoopCondition())
 	b.visit(loop.LoopStep())
+	b.nesting--
 	b.cost = before + times(iterated.entries, b.cost)
 	b.locals = append(b.locals[:scope], local{loop.AccuVar(), total})
 	result := b.visit(loop.Result())

@@ -26,3 +26,14 @@ func TestALoopVariableMayBeCalledVariables(t *testing.T) {
 		}
 	}
 }
+
+// A bound that looked at the step of each loop twice, without an end, would take longer than anybody waits for.
+func TestLoopsWithinLoopsCompile(t *testing.T) {
+	const depth = 80
+	for _, macro := range []string{".all(a, ", ".map(a, ", ".exists_one(a, "} {
+		expression := strings.Repeat("[1]"+macro, depth) + "true" + strings.Repeat(")", depth)
+		if _, _, err := newDriver(t).Compile(context.Background(), guardrail(checks("dyn("+expression+") == 1"))); err != nil {
+			t.Errorf("%s: %v", macro, err)
+		}
+	}
+}
