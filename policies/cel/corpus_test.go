@@ -60,7 +60,9 @@ func checkBounds(tb testing.TB, driver *cel.Driver, s celcorpus.Source) bool {
 		if float64(m.Cost) > m.Bound {
 			tb.Errorf("%+v\ncosts %d, which is to be at most %v", validation, m.Cost, m.Bound)
 		}
-		if m.Bound <= 1_000_000 && m.Counted != m.Uncounted {
+		// The type of a value in Go is in one error of cel-go's, and differs.
+		sameError := strings.HasPrefix(m.Counted, "invalid qualifier type") && strings.HasPrefix(m.Uncounted, "invalid qualifier type")
+		if m.Bound <= 1_000_000 && m.Counted != m.Uncounted && !sameError {
 			tb.Errorf("%+v\n  counted: %s\nuncounted: %s", validation, m.Counted, m.Uncounted)
 		}
 	}

@@ -23,13 +23,11 @@ import (
 )
 
 // The judge is the evaluator of ValidatingAdmissionPolicy itself, put together as the API server does it.
-func kubernetesOutcome(
-	t *testing.T, policy *v1alpha1.CELPolicy, params map[string]any, in policies.InputOptions, auth *grants,
-) string {
-	t.Helper()
+func kubernetesValidator(tb testing.TB, policy *v1alpha1.CELPolicy) validating.Validator {
+	tb.Helper()
 	compiler, err := plugincel.NewCompositedCompiler(environment.MustBaseEnvSet(environment.DefaultCompatibilityVersion()))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	withAuthorizer := plugincel.OptionalVariableDeclarations{HasParams: true, HasAuthorizer: true}
 	withoutAuthorizer := plugincel.OptionalVariableDeclarations{HasParams: true}
@@ -46,10 +44,17 @@ func kubernetesOutcome(
 		}
 	}
 	none := compiler.CompileCondition(nil, withoutAuthorizer, environment.StoredExpressions)
-	validator := validating.NewValidator(
+	return validating.NewValidator(
 		compiler.CompileCondition(conditions, withAuthorizer, environment.StoredExpressions), nil, none,
 		compiler.CompileCondition(messages, withoutAuthorizer, environment.StoredExpressions), nil, nil)
+}
 
+// kubernetesOutcome is what Kubernetes says: the denials in order, then the errors.
+func kubernetesOutcome(
+	t *testing.T, policy *v1alpha1.CELPolicy, params map[string]any, in policies.InputOptions, auth *grants,
+) string {
+	t.Helper()
+	validator := kubernetesValidator(t, policy)
 	result := validator.Validate(context.Background(), schema.GroupVersionResource(in.Request.Resource),
 		kubernetesAttributes(in), &unstructured.Unstructured{Object: params}, in.Namespace,
 		celconfig.RuntimeCELCostBudget, auth)

@@ -23,8 +23,9 @@ type evaluation struct {
 	ctx context.Context //nolint:containedctx // an expression that reads a variable can't pass one on
 	set *expressions
 
-	// counted says that the cost of expressions is counted. It is not where their bound shows that it can't matter.
-	counted bool
+	// counted says that the cost of expressions is counted. It is not where their bound shows that it can't matter. instant
+	// says that they take no time worth mentioning either.
+	counted, instant bool
 	// budget is what is left of the cost that all expressions may have together.
 	budget uint64
 	// exhausted is set by the expression that cost more than was left.
@@ -61,9 +62,9 @@ func (s *expressions) begin(ctx context.Context, in *policies.Input) (*evaluatio
 	}
 	size := values.sizeOf(s.reads)
 	run.inputValues, run.ctx, run.set = values, ctx, s
-	run.counted = size > s.uncounted
+	run.counted, run.instant = size > s.uncounted, size <= s.instant
 	run.frame = run.own
-	if !run.counted && size > s.instant {
+	if !run.counted && !run.instant {
 		if run.frame, err = interpreter.NewExecutionFrame(run); err != nil {
 			return nil, err
 		}
@@ -94,6 +95,9 @@ func (r *evaluation) end() {
 
 // eval runs one expression. Once cost or time has run out it runs nothing more.
 func (r *evaluation) eval(e *expression) (ref.Val, error) {
+	if r.instant {
+		return r.evalUncounted(e)
+	}
 	if err := r.stopped(); err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ type Measured struct {
 
 // Measure runs all expressions of a compiled policy.
 func Measure(compiled policies.Program, in *policies.Input) ([]Measured, error) {
-	p := compiled.(*program) //nolint:forcetypeassert // a test
+	p := compiled.(*program)
 	all := make([]*expression, 0, 2*len(p.validations))
 	for i := range p.validations {
 		all = append(all, &p.validations[i].expression)
@@ -62,7 +62,7 @@ func Measure(compiled policies.Program, in *policies.Input) ([]Measured, error) 
 
 // Counts reports whether the cost of a compiled policy's expressions would be counted for the input.
 func Counts(compiled policies.Program, in *policies.Input) (bool, error) {
-	p := compiled.(*program) //nolint:forcetypeassert // a test
+	p := compiled.(*program)
 	run, err := p.begin(context.Background(), in)
 	if err != nil {
 		return false, err

@@ -12,9 +12,9 @@ import (
 	"k8s.io/apiserver/pkg/cel/library"
 )
 
-// instantCost is what an expression may cost at most to be run without looking at the clock: a millisecond or so. Kubernetes
-// allows hundred times as much.
-const instantCost = 10_000
+// instantCost is what the expressions of a guardrail may cost together at most to be run without looking at the clock: a few
+// milliseconds. Kubernetes allows two hundred times as much.
+const instantCost = 50_000
 
 // never is the class of inputs for which the cost of no expression has to be counted, where there are none.
 const never class = -1
@@ -48,7 +48,7 @@ type expressions struct {
 	// reads are the parts of the input that they read.
 	reads parts
 	// uncounted is the largest class of inputs for which they can't cost more than they may, so that their cost need not be
-	// counted; instant that for which each takes no time worth mentioning.
+	// counted; instant that for which they take no time worth mentioning.
 	uncounted, instant class
 	pool               *sync.Pool
 }
@@ -64,7 +64,7 @@ func (s *expressions) bound(groups ...[]*expression) {
 			return
 		}
 		s.uncounted = c
-		if most <= instantCost {
+		if total <= instantCost {
 			s.instant = c
 		}
 	}
@@ -124,7 +124,7 @@ func newPlanner(env *cel.Env) (*planner, error) {
 
 func (p *planner) plan(env *cel.Env, checked *cel.Ast) (interpreter.InterpretableV2, error) {
 	adapter := jsonAdapter{others: env.CELTypeAdapter()}
-	attributes := interpreter.NewAttributeFactory(env.Container, adapter, env.CELTypeProvider())
+	attributes := jsonAttributes{interpreter.NewAttributeFactory(env.Container, adapter, env.CELTypeProvider())}
 	return interpreter.NewInterpreter(p.functions, env.Container, env.CELTypeProvider(), adapter, attributes).
 		NewInterpretable(checked.NativeRep(), p.options...)
 }
