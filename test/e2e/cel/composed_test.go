@@ -53,6 +53,14 @@ func withVariables() []policy {
 			Validations: validationsOf("[{'x': object.spec.?text.orValue('')}].all(variables, "+
 				ten+".all(i, variables.x.contains(variables.x)))", unset),
 		}},
+		// A messageExpression has no authorizer, and so the variables that it reads have none.
+		{name: "variables-with-authorizer", CELPolicy: v1alpha1.CELPolicy{
+			Variables: variablesOf("may", "authorizer.requestResource.check('create').allowed()"),
+			Validations: []v1alpha1.CELValidation{
+				{Expression: "!variables.may", MessageExpression: "variables.may ? 'may' : 'may not'", Message: "nobody knows"},
+				{Expression: "!variables.may", MessageExpression: "true || variables.may ? 'may' : 'may not'", Message: "nobody knows"},
+			},
+		}},
 		{name: "budget", CELPolicy: v1alpha1.CELPolicy{Validations: append(validationsOf(unset), repeated(expensive, 100)...)}},
 		{name: "budget-variables", CELPolicy: v1alpha1.CELPolicy{
 			Variables: costly(60), Validations: validationsOf(allOf("v", 0, 30), allOf("v", 30, 60), unset),

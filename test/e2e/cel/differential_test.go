@@ -63,23 +63,7 @@ func TestWhatDoesNotCompileHereIsRefusedThere(t *testing.T) {
 func TestVerdictsEqualThoseOfTheAPIServer(t *testing.T) {
 	j := newJudge(t)
 	sound, _ := corpus(j)
-	sentinel := policy{name: "sentinel", CELPolicy: v1alpha1.CELPolicy{Validations: validationsOf("object.spec.size == 'absent'")}}
-	for _, p := range append(slices.Clone(sound), sentinel) {
-		if !install(t, p) {
-			t.Fatalf("the API server refuses %s, which compiles here", p.name)
-		}
-	}
-	for _, p := range append(slices.Clone(sound), sentinel) {
-		bind(t, p.name)
-	}
-	// The API server learns of policies in the order in which they were made.
-	harness.Eventually(t, eventually, func(context.Context) error {
-		apply(t, sentinel.name, "sparse")
-		if got := warnings.take(); len(got) == 0 {
-			return fmt.Errorf("the last policy is not in force")
-		}
-		return nil
-	})
+	enforce(t, "sentinel", sound)
 	count := map[string]int{}
 	for _, p := range sound {
 		set, ok := j.compile(p)
@@ -105,41 +89,74 @@ func TestVerdictsEqualThoseOfTheAPIServer(t *testing.T) {
 	}
 }
 
+// enforce makes policies and returns when they are in force. The API server learns of them in the order in which they were made,
+// so the last tells.
+func enforce(t *testing.T, last string, sound []policy) {
+	t.Helper()
+	sentinel := policy{name: last, CELPolicy: v1alpha1.CELPolicy{Validations: validationsOf("object.spec.size == 'absent'")}}
+	for _, p := range append(slices.Clone(sound), sentinel) {
+		if !install(t, p) {
+			t.Fatalf("the API server refuses %s, which compiles here", p.name)
+		}
+	}
+	for _, p := range append(slices.Clone(sound), sentinel) {
+		bind(t, p.name)
+	}
+	harness.Eventually(t, eventually, func(context.Context) error {
+		apply(t, sentinel.name, "sparse")
+		if got := warnings.take(); len(got) == 0 {
+			return fmt.Errorf("the last policy is not in force")
+		}
+		return nil
+	})
+}
+
 // apply sends an object as a dry run, and yields what the API server made of it, and what it was before.
 func apply(t *testing.T, policyName, name string) (object, old map[string]any) {
 	t.Helper()
-	sent := &unstructured.Unstructured{}
-	if err := yaml.Unmarshal([]byte(objects()[name]), &sent.Object); err != nil {
+	sent := map[string]any{}
+	if err := yaml.Unmarshal([]byte(objects()[name]), &sent); err != nil {
 		t.Fatal(err)
 	}
-	if sent.Object == nil {
-		sent.Object = map[string]any{}
+	if _, ok := sent["spec"]; !ok {
+		sent["spec"] = map[string]any{}
 	}
+	unstructured.RemoveNestedField(sent, "metadata")
+	if strings.HasPrefix(name, "stored") {
+		return update(t, policyName, sent)
+	}
+	sent["metadata"] = map[string]any{"name": name}
+	return createDry(t, policyName, sent), nil
+}
+
+// createDry creates an object.
+func createDry(t *testing.T, policyName string, object map[string]any) map[string]any {
+	t.Helper()
+	sent := &unstructured.Unstructured{Object: object}
 	sent.SetAPIVersion("example.com/v1")
 	sent.SetKind("Sample")
 	sent.SetNamespace("payments")
-	sent.SetName(name)
-	if _, ok := sent.Object["spec"]; !ok {
-		sent.Object["spec"] = map[string]any{}
+	sent.SetLabels(map[string]string{caseLabel: policyName, "team": "payments"})
+	if err := ada.Create(t.Context(), sent, client.DryRunAll); err != nil {
+		t.Fatalf("%s: %v", sent.GetName(), err)
 	}
-	labels := map[string]string{caseLabel: policyName, "team": "payments"}
-	if !strings.HasPrefix(name, "stored") {
-		sent.SetLabels(labels)
-		if err := ada.Create(t.Context(), sent, client.DryRunAll); err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		return sent.Object, nil
-	}
+	return sent.Object
+}
+
+// update gives the stored object the spec of another.
+func update(t *testing.T, policyName string, object map[string]any) (updated, old map[string]any) {
+	t.Helper()
 	current := &unstructured.Unstructured{}
-	current.SetGroupVersionKind(sent.GroupVersionKind())
-	if err := ada.Get(t.Context(), client.ObjectKeyFromObject(sent), current); err != nil {
+	current.SetAPIVersion("example.com/v1")
+	current.SetKind("Sample")
+	if err := ada.Get(t.Context(), client.ObjectKey{Namespace: "payments", Name: "stored"}, current); err != nil {
 		t.Fatal(err)
 	}
 	old = current.DeepCopy().Object
-	current.Object["spec"] = sent.Object["spec"]
-	current.SetLabels(labels)
+	current.Object["spec"] = object["spec"]
+	current.SetLabels(map[string]string{caseLabel: policyName, "team": "payments"})
 	if err := ada.Update(t.Context(), current, client.DryRunAll); err != nil {
-		t.Fatalf("%s: %v", name, err)
+		t.Fatalf("stored: %v", err)
 	}
 	return current.Object, old
 }
