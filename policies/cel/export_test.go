@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/google/cel-go/common/types/ref"
+
 	"github.com/kroguard/kroguard/policies"
 )
 
@@ -51,11 +53,11 @@ func Measure(compiled policies.Program, in *policies.Input) ([]Measured, error) 
 		run.counted = true
 		run.start(p.budget)
 		value, details, err := program.ContextEval(run.ctx, run)
-		m.Cost, m.Counted = *details.ActualCost(), fmt.Sprintf("%v %v", value, err)
+		m.Cost, m.Counted = *details.ActualCost(), outcomeOf(value, err)
 		run.counted = false
 		run.start(p.budget)
 		value, err = run.evalUncounted(e)
-		m.Uncounted = fmt.Sprintf("%v %v", value, err)
+		m.Uncounted = outcomeOf(value, err)
 	}
 	return measured, nil
 }
@@ -69,4 +71,12 @@ func Counts(compiled policies.Program, in *policies.Input) (bool, error) {
 	}
 	defer run.end()
 	return run.counted, nil
+}
+
+// outcomeOf is a result as text. The text of an error is left out: it may have a map in it, whose order is another one each time.
+func outcomeOf(value ref.Val, err error) string {
+	if err != nil {
+		return "error"
+	}
+	return fmt.Sprint(value)
 }
