@@ -109,16 +109,16 @@ func matching(set *sets.Set, n int, language engines.Language, distinct bool) ([
 // nonmatching are engines with policies that are all meant for something else: three of four for another kind, the rest for
 // another namespace. They take turns with those that have fewer policies, as what more policies add is the question.
 func nonmatching(set *sets.Set, sizes []int) ([]*engines.Engine, error) {
-	list := builder{}
+	list, others := builder{}, builder{}
 	for _, n := range sizes {
 		entries, err := set.Cycle(n)
 		if err != nil {
 			return nil, err
 		}
 		list.add(engines.NewKroguard(set, elsewhere(entries)))
-		list.add(engines.NewGatekeeper(set, entries, engines.GatekeeperOptions{Match: matchElsewhere}))
+		others.add(engines.NewGatekeeper(set, entries, engines.GatekeeperOptions{Match: matchElsewhere}))
 	}
-	return list.engines, list.err
+	return append(list.engines, others.engines...), errors.Join(list.err, others.err)
 }
 
 // elsewhere are guardrails for other offerings and namespaces.

@@ -52,8 +52,8 @@ func main() {
 func parse(args []string) (*options, error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	opts := &options{}
-	flags.IntVar(&opts.measure.Rounds, "rounds", 7, "how often each engine gets its turn")
-	flags.DurationVar(&opts.measure.Turn, "turn", 200*time.Millisecond, "how long a turn takes at least")
+	flags.IntVar(&opts.measure.Rounds, "rounds", 15, "how often each engine gets its turn")
+	flags.DurationVar(&opts.measure.Turn, "turn", 100*time.Millisecond, "how long a turn takes at least")
 	sizes := flags.String("n", "10,50,100,500", "numbers of guardrails that match")
 	pattern := flags.String("sets", "", "`regular expression` of the sets to measure; default: all")
 	flags.StringVar(&opts.json, "json", "", "`file` for the results as JSON")
