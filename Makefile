@@ -146,7 +146,7 @@ bench-source:
 	@go -C test/bench run ./cmd/gatekeeper -out $(BENCH_SOURCE)
 
 .PHONY: bench
-bench: bench-source ## Compare the engine with Gatekeeper's and Kubernetes' (4 minutes); ARGS='-markdown -n 50' are flags.
+bench: bench-source ## Compare the engine with Gatekeeper's and Kubernetes' (5 minutes); ARGS='-markdown -n 50' are flags.
 	@echo "building the comparison (minutes the first time) ..."
 	@go -C test/bench build $(BENCH_FLAGS) -v -o $(CURDIR)/bin/bench ./cmd/bench 2>&1 | $(COMPILED)
 	@bin/bench -json test/bench/results.json $(ARGS)
