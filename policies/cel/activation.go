@@ -26,8 +26,8 @@ type inputValues struct {
 
 	// They are nil, and not a nil map, where there is none: CEL's null.
 	object, oldObject, project, offering, instance any
-	// size is the class of them together.
-	size class
+	// size is that of them together.
+	size sizes
 
 	request, namespace lazyValue
 
@@ -60,11 +60,11 @@ func newInputValues(in *policies.Input) *inputValues {
 		offering:  orNull(in.Offering),
 		instance:  orNull(in.Instance),
 	}
-	if isSame(in.Instance, in.Object) {
-		v.size = classOf(v.object, v.oldObject, v.project, v.offering)
-	} else {
-		v.size = classOf(v.object, v.oldObject, v.project, v.offering, v.instance)
+	v.size = sizesOf(v.object, v.oldObject)
+	if !isSame(in.Instance, in.Object) {
+		v.size = v.size.largest(sizesOf(v.instance))
 	}
+	v.size = v.size.largest(allOf(classOf(v.project, v.offering)))
 	return v
 }
 
@@ -81,16 +81,16 @@ func isSame(a, b map[string]any) bool {
 	return reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer()
 }
 
-// sizeOf is the class of what is read.
-func (v *inputValues) sizeOf(read parts) class {
+// sizeOf is the size of what is read.
+func (v *inputValues) sizeOf(read parts) sizes {
 	size := v.size
 	if read.request {
 		v.requestValue()
-		size = max(size, v.request.size)
+		size = size.largest(allOf(v.request.size))
 	}
 	if read.namespace {
 		v.namespaceValue()
-		size = max(size, v.namespace.size)
+		size = size.largest(allOf(v.namespace.size))
 	}
 	return size
 }

@@ -18,17 +18,18 @@ const nodeCost = 2
 // doubles with each; and what loops within so many loops has no bound below the limits for any but the smallest inputs.
 const maxNesting = 4
 
-// bounder bounds the cost of expressions for inputs of one class.
+// bounder bounds the cost of expressions for inputs of one size.
 type bounder struct {
-	class class
+	size sizes
 	// variables are the extents of the guardrail's variables.
 	variables map[string]*extent
 	// reads are the parts of the input that were seen to be read.
 	reads parts
 
 	checked *ast.AST
-	input   *extent
-	locals  []local
+	// input is the extent of anything but the objects, object that of those.
+	input, object *extent
+	locals        []local
 	// nesting counts the comprehensions whose step is being looked at.
 	nesting int
 	cost    float64
@@ -43,7 +44,8 @@ type local struct {
 // bound yields the most that the expression costs, whatever the input, as Kubernetes counts it, and the extent of its result.
 // The type checker's estimate would not do: it does not charge for fields of values of any type.
 func (b *bounder) bound(checked *ast.AST) (float64, *extent) {
-	b.checked, b.input, b.locals, b.nesting, b.cost = checked, inputOf(b.class), nil, 0, 0
+	b.checked, b.locals, b.nesting, b.cost = checked, nil, 0, 0
+	b.input, b.object = inputOf(b.size.lean), objectOf(b.size.lean, b.size.full)
 	result := b.visit(checked.Expr())
 	return b.cost, result
 }
@@ -99,8 +101,9 @@ func (b *bounder) name(e ast.Expr, name string) *extent {
 		}
 	}
 	switch name {
-	case plugincel.ObjectVarName, plugincel.OldObjectVarName, plugincel.ParamsVarName, projectVarName, offeringVarName,
-		instanceVarName:
+	case plugincel.ObjectVarName, plugincel.OldObjectVarName, instanceVarName:
+		return b.object
+	case plugincel.ParamsVarName, projectVarName, offeringVarName:
 		return b.input
 	case plugincel.RequestVarName:
 		b.reads.request = true
@@ -133,7 +136,7 @@ func (b *bounder) field(e ast.Expr) *extent {
 	if e.AsSelect().IsTestOnly() {
 		return scalar()
 	}
-	return value.element()
+	return value.field(e.AsSelect().FieldName())
 }
 
 // isLocal reports whether a comprehension has a variable of the name, which hides that of the input.
@@ -208,7 +211,12 @@ func (b *bounder) call(e ast.Expr) *extent {
 		args = append(args, b.visit(arg))
 	}
 	switch call.FunctionName() {
-	case operators.OptSelect, operators.OptIndex, operators.Index:
+	case operators.OptSelect:
+		if name, ok := call.Args()[1].AsLiteral().(types.String); ok {
+			return args[0].field(string(name))
+		}
+		return args[0].element()
+	case operators.OptIndex, operators.Index:
 		return args[0].element()
 	}
 	cost, result := function(call.FunctionName(), args)

@@ -60,9 +60,9 @@ func (s *expressions) begin(ctx context.Context, in *policies.Input) (*evaluatio
 	if !ok || !isRun {
 		return nil, errors.New("the input could not be converted")
 	}
-	size := values.sizeOf(s.reads)
 	run.inputValues, run.ctx, run.set = values, ctx, s
-	run.counted, run.instant = size > s.uncounted, size <= s.instant
+	counted, timed := s.mayCost(values.sizeOf(s.reads))
+	run.counted, run.instant = counted, !timed
 	run.frame = run.own
 	if !run.counted && !run.instant {
 		if run.frame, err = interpreter.NewExecutionFrame(run); err != nil {

@@ -34,8 +34,9 @@ func Measure(compiled policies.Program, in *policies.Input) ([]Measured, error) 
 		return nil, err
 	}
 	defer run.end()
-	b := bounder{class: max(run.sizeOf(parts{request: true, namespace: true}), classOf(p.params)), variables: map[string]*extent{}}
-	if b.class == numClasses {
+	size := run.sizeOf(parts{request: true, namespace: true}).largest(allOf(classOf(p.params)))
+	b := bounder{size: size, variables: map[string]*extent{}}
+	if b.size.full == numClasses {
 		return nil, fmt.Errorf("the input is larger than all classes")
 	}
 	for i := range p.variables {

@@ -12,9 +12,9 @@ import (
 	"k8s.io/apiserver/pkg/cel/library"
 )
 
-// instantCost is what the expressions of a guardrail may cost together at most to be run without looking at the clock: a few
-// milliseconds. Kubernetes allows two hundred times as much.
-const instantCost = 50_000
+// instantCost is what the expressions of a guardrail may cost together at most to be run without looking at the clock: some tens of
+// milliseconds, and far less as a rule. Kubernetes allows forty times as much.
+const instantCost = 250_000
 
 // never is the class of inputs for which the cost of no expression has to be counted, where there are none.
 const never class = -1
@@ -47,32 +47,55 @@ type expressions struct {
 	budget uint64
 	// reads are the parts of the input that they read.
 	reads parts
-	// uncounted is the largest class of inputs for which they can't cost more than they may, so that their cost need not be
-	// counted; instant that for which they take no time worth mentioning.
-	uncounted, instant class
+	// uncounted is, for each lean class of inputs, the largest full one for which they can't cost more than they may, so that
+	// their cost need not be counted; instant that for which they take no time worth mentioning.
+	uncounted, instant [numClasses]class
 	pool               *sync.Pool
 }
 
 // bound finds uncounted and instant. The groups are evaluated one after the other, each with variables of its own: the budget
 // of the guardrail pays for the variables as often.
 func (s *expressions) bound(groups ...[]*expression) {
-	s.uncounted, s.instant = never, never
-	for c := classOf(s.params); c < numClasses; c++ {
-		total, most := s.costs(c, groups)
-		// Written so that what is no number is too much.
-		if !(total <= float64(s.budget) && most <= celconfig.PerCallLimit) {
-			return
+	for c := range s.uncounted {
+		s.uncounted[c], s.instant[c] = never, never
+	}
+	smallest := classOf(s.params)
+	for lean := smallest; lean < numClasses; lean++ {
+		least, most := s.costs(sizes{lean: lean, full: lean}, groups)
+		for full := lean; full < numClasses; full++ {
+			total := least
+			if full > lean {
+				total, most = s.costs(sizes{lean: lean, full: full}, groups)
+			}
+			// Written so that what is no number is too much.
+			if !(total <= float64(s.budget) && most <= celconfig.PerCallLimit) {
+				break
+			}
+			if full == numClasses-1 && total == least {
+				full = numClasses // the bulk is not read, so that it may have any size
+			}
+			s.uncounted[lean] = full
+			if total <= instantCost {
+				s.instant[lean] = full
+			}
 		}
-		s.uncounted = c
-		if total <= instantCost {
-			s.instant = c
+		if s.uncounted[lean] == never {
+			return
 		}
 	}
 }
 
-// costs yields the most that all expressions together, and that each, can cost for inputs of a class.
-func (s *expressions) costs(c class, groups [][]*expression) (total, most float64) {
-	b := bounder{class: c, variables: make(map[string]*extent, len(s.variables))}
+// mayCost reports whether the cost of the expressions can matter for inputs of the size, and whether they take time then.
+func (s *expressions) mayCost(size sizes) (counted, timed bool) {
+	if size.lean >= numClasses {
+		return true, true
+	}
+	return size.full > s.uncounted[size.lean], size.full > s.instant[size.lean]
+}
+
+// costs yields the most that all expressions together, and that each, can cost for inputs of a size.
+func (s *expressions) costs(size sizes, groups [][]*expression) (total, most float64) {
+	b := bounder{size: size, variables: make(map[string]*extent, len(s.variables))}
 	add := func(e *expression) *extent {
 		cost, result := b.bound(e.checked.NativeRep())
 		total += cost

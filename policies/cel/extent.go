@@ -21,6 +21,33 @@ type extent struct {
 	dimensions
 
 	inner dimensions
+	// fields are the extents of those fields of an object that are set apart; rest is that of each other field. Both are nil for
+	// what is not taken apart.
+	fields map[string]*extent
+	rest   *extent
+}
+
+// field is the extent of a field.
+func (e *extent) field(name string) *extent {
+	if apart, ok := e.fields[name]; ok {
+		return apart
+	}
+	if e.rest != nil {
+		return e.rest
+	}
+	return e.element()
+}
+
+// objectOf is the extent of an object whose bulk is set apart.
+func objectOf(lean, full class) *extent {
+	all, rest := inputOf(full), inputOf(lean)
+	metadata := &extent{dimensions: all.dimensions, inner: all.inner, rest: rest, fields: map[string]*extent{}}
+	for _, name := range []string{"annotations", "managedFields"} {
+		metadata.fields[name] = all
+	}
+	return &extent{
+		dimensions: all.dimensions, inner: all.inner, rest: rest, fields: map[string]*extent{"metadata": metadata},
+	}
 }
 
 // scalar is the extent of a value of fixed size.

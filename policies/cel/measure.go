@@ -32,6 +32,52 @@ func (c class) limits() limits {
 	}
 }
 
+// sizes are the classes of an input: of all of it, and of all but what is bulky. The bulk of an object are its annotations and
+// managedFields, which hold whole manifests, and which hardly any expression reads.
+type sizes struct {
+	lean, full class
+}
+
+// largest bounds what either bounds.
+func (s sizes) largest(other sizes) sizes {
+	return sizes{lean: max(s.lean, other.lean), full: max(s.full, other.full)}
+}
+
+// allOf is the size of what has no bulk.
+func allOf(c class) sizes { return sizes{lean: c, full: c} }
+
+// isBulky reports whether a field of an object's metadata is.
+func isBulky(field string) bool { return field == "annotations" || field == "managedFields" }
+
+// sizesOf measures objects, whose bulk is set apart.
+func sizesOf(objects ...any) sizes {
+	lean, full := measure{max: class(numClasses - 1).limits()}, measure{max: class(numClasses - 1).limits()}
+	within, leanWithin := true, true
+	for _, object := range objects {
+		fields, _ := object.(map[string]any)
+		metadata, _ := fields["metadata"].(map[string]any)
+		within = within && full.add(object)
+		leanWithin = leanWithin && lean.addWithout(fields, "metadata")
+		for name, value := range metadata {
+			if !isBulky(name) {
+				leanWithin = leanWithin && lean.addString(name) && lean.add(value)
+			}
+		}
+	}
+	return sizes{lean: lean.class(leanWithin), full: full.class(within)}
+}
+
+// addWithout adds an object but for one field.
+func (m *measure) addWithout(fields map[string]any, without string) bool {
+	m.entries = max(m.entries, len(fields))
+	for name, value := range fields {
+		if name != without && (!m.addString(name) || !m.add(value)) {
+			return false
+		}
+	}
+	return m.entries <= m.max.entries
+}
+
 // classOf measures decoded JSON values. It stops at the first thing that is larger than all classes.
 func classOf(values ...any) class {
 	m := measure{max: class(numClasses - 1).limits()}
@@ -39,6 +85,14 @@ func classOf(values ...any) class {
 		if !m.add(value) {
 			return numClasses
 		}
+	}
+	return m.class(true)
+}
+
+// class is that of what was added, which is within the limits of all classes or not.
+func (m *measure) class(within bool) class {
+	if !within {
+		return numClasses
 	}
 	for c := range class(numClasses) {
 		if l := c.limits(); m.length <= l.length && m.entries <= l.entries && m.weight <= l.weight {
