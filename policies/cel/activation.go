@@ -96,7 +96,7 @@ func (v *inputValues) sizeOf(read parts) sizes {
 }
 
 func (v *inputValues) requestValue() any {
-	return v.request.get(func() any { return convert(v.input.Request) })
+	return v.request.get(func() any { return requestJSON(v.input.Request) })
 }
 
 func (v *inputValues) namespaceValue() any {

@@ -3,11 +3,15 @@
 // messages. A policy written for Kubernetes means the same here.
 //
 // It is built on Kubernetes' own environment (k8s.io/apiserver/pkg/cel/environment) but not on its evaluator
-// (k8s.io/apiserver/pkg/admission/plugin/cel), whose variables are fixed: guardrails also see project, offering and
-// instance. Where the two differ, it is to be no less strict:
+// (k8s.io/apiserver/pkg/admission/plugin/cel), whose variables are fixed, where guardrails also see project, offering and
+// instance; and which is slow. What takes its time is to count what expressions cost. So each expression has a bound of its cost,
+// for inputs of a class of sizes, when it compiles (bounder). Where the bounds of a guardrail are within the limits, its
+// expressions run uncounted, which can't change what they yield; where not, they run as in Kubernetes: the cost of variables,
+// validations and messageExpressions is counted and charged in its order, and where it exceeds the budget, all is forgotten but
+// that error.
 //
-//   - a messageExpression runs only for a validation that failed, and sees the variables that validations have computed
-//     already, where Kubernetes runs all of them and computes variables again; so less is charged to the budget;
+// Two differences remain:
+//
 //   - a variable that refers to itself, as dyn(variables).x can, is an error, where Kubernetes recurses without end;
 //   - matchConditions see the namespaceObject, which is always null to them in Kubernetes.
 package cel

@@ -81,3 +81,12 @@ func outcomeOf(value ref.Val, err error) string {
 	}
 	return fmt.Sprint(value)
 }
+
+// RequestJSON and Convert make JSON of a request, the one by hand.
+var (
+	RequestJSON = requestJSON
+	Convert     = convert
+)
+
+// NewValue is the CEL value of decoded JSON.
+func NewValue(value any) ref.Val { return elementOf(value) }
