@@ -126,11 +126,14 @@ type planner struct {
 // newPlanner takes over the functions of an environment. The options are those that Kubernetes' environment sets, but for the
 // counting of costs; the environment does not tell them.
 func newPlanner(env *cel.Env) (*planner, error) {
-	functions := interpreter.NewDispatcher()
+	functions, known := interpreter.NewDispatcher(), newPatterns()
 	for _, function := range env.Functions() {
 		bindings, err := function.Bindings()
 		if err != nil {
 			return nil, fmt.Errorf("building the CEL environment: %w", err)
+		}
+		for _, binding := range bindings {
+			known.remember(binding)
 		}
 		if err := functions.Add(bindings...); err != nil {
 			return nil, fmt.Errorf("building the CEL environment: %w", err)

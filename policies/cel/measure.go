@@ -5,7 +5,7 @@ package cel
 type class int8
 
 // numClasses is the number of classes. Anything larger is of the class numClasses.
-const numClasses = 5
+const numClasses = 8
 
 // limits bound the size of what an expression can reach.
 type limits struct {
@@ -15,17 +15,23 @@ type limits struct {
 	weight int
 }
 
-// limits of a class. Each is a few times the one before: a finer scale would rarely put an input into a lower class. Instances
-// are of the first two; the length of an annotation that holds a whole manifest is why the third is no rarity.
+// limits of a class. Each is a few times the one before: a finer scale would rarely put an input into a lower class. Most instances
+// are of the first four, in which nested loops over what there is cost less than they may.
 func (c class) limits() limits {
 	switch c {
 	case 0:
-		return limits{length: 256, entries: 32, weight: 4 << 10}
+		return limits{length: 128, entries: 16, weight: 8 << 10}
 	case 1:
-		return limits{length: 1 << 10, entries: 64, weight: 16 << 10}
+		return limits{length: 256, entries: 24, weight: 16 << 10}
 	case 2:
-		return limits{length: 8 << 10, entries: 128, weight: 64 << 10}
+		return limits{length: 512, entries: 32, weight: 16 << 10}
 	case 3:
+		return limits{length: 1 << 10, entries: 48, weight: 32 << 10}
+	case 4:
+		return limits{length: 2 << 10, entries: 64, weight: 32 << 10}
+	case 5:
+		return limits{length: 8 << 10, entries: 128, weight: 64 << 10}
+	case 6:
 		return limits{length: 32 << 10, entries: 1 << 10, weight: 256 << 10}
 	default:
 		return limits{length: 256 << 10, entries: 8 << 10, weight: 2 << 20}
