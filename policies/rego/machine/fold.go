@@ -23,7 +23,7 @@ func (c *compiler) fold(compute func(m *machine) *ast.Term) (*ast.Term, bool) {
 	if !time.Now().Before(c.foldUntil) {
 		return nil, false
 	}
-	partial := &Program{rules: c.program.rules, slots: c.slots, buildings: c.program.buildings}
+	partial := &Program{rules: c.program.rules, slots: c.slots, buildings: c.program.buildings, memos: c.program.memos}
 	run := new(Run)
 	if err := run.Start(context.Background(), partial, nothing{}, Limits{Deadline: c.foldUntil, Bytes: foldBytes}); err != nil {
 		return nil, false

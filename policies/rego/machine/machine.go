@@ -16,8 +16,8 @@ type Program struct {
 	rules []*rule
 	// roots are the places of the roots in rules.
 	roots []int
-	// slots is how many slots a run needs, buildings how many comprehensions there are.
-	slots, buildings int
+	// slots is how many slots a run needs, buildings how many comprehensions there are, memos how many functions that have one.
+	slots, buildings, memos int
 	// input is the slot of the input document; readsInput says whether it is read.
 	input      int
 	readsInput bool
@@ -60,6 +60,8 @@ type machine struct {
 	states  []state
 	// buildings are what comprehensions have gathered so far.
 	buildings []*building
+	// memos are what functions have yielded.
+	memos []memo
 
 	limits Limits
 	// steps counts loops and calls, so that the clock is read now and then; bytes is what was built.
@@ -149,6 +151,7 @@ func (r *Run) Start(ctx context.Context, program *Program, input Input, limits L
 	m.slots = resized(m.slots, program.slots)
 	m.states = resized(m.states, len(program.rules))
 	m.buildings = resized(m.buildings, program.buildings)
+	m.memos = resized(m.memos, program.memos)
 	m.steps, m.bytes, m.err, m.whole = 0, 0, nil, nil
 	if m.capture == nil {
 		m.capture = func(term *ast.Term) error {
@@ -225,6 +228,7 @@ func (r *Run) Finish() {
 	clear(m.slots)
 	clear(m.states)
 	clear(m.buildings)
+	clear(m.memos)
 	m.operands = [3]*ast.Term{}
 	m.program, m.output, m.whole, m.err, m.failures = nil, nil, nil, nil, nil
 	clear(m.builtin.Cache)

@@ -33,6 +33,8 @@ func quickOf(name string, arguments []operand) quickFunc {
 		return onIntegers(func(a, b int64) int64 { return a + b })
 	case "minus":
 		return onIntegers(func(a, b int64) int64 { return a - b })
+	case "split":
+		return quickSplit
 	case "regex.match":
 		return quickMatch(arguments)
 	default:
@@ -144,6 +146,27 @@ func quickGet(o *[3]*ast.Term) *ast.Term {
 		return value
 	}
 	return o[2]
+}
+
+// shortText is how long a text may be whose parts are not worth counting.
+const shortText = 1 << 10
+
+func quickSplit(o *[3]*ast.Term) *ast.Term {
+	text, ok := o[0].Value.(ast.String)
+	if !ok || len(text) > shortText {
+		return nil
+	}
+	separator, ok := o[1].Value.(ast.String)
+	if !ok {
+		return nil
+	}
+	parts := strings.Split(string(text), string(separator))
+	terms, elements := make([]ast.Term, len(parts)), make([]*ast.Term, len(parts))
+	for i, part := range parts {
+		terms[i].Value = ast.String(part)
+		elements[i] = &terms[i]
+	}
+	return ast.ArrayTerm(elements...)
 }
 
 // quickMatch compiles a pattern that is constant. A text that would take long is left to the call under watch.

@@ -10,8 +10,9 @@ type rule struct {
 	definitions []*definition
 	// fallback is the default's value; nil where there is none.
 	fallback *operand
-	// parameters are the slots of a function's arguments.
+	// parameters are the slots of a function's arguments, memo its place in the machine's memos.
 	parameters []int
+	memo       int
 	// dependent is set where the value depends on the input; otherwise, where folded is set, it is known: nil for undefined.
 	dependent, folded bool
 	known             *ast.Term
@@ -58,6 +59,8 @@ func (c *compiler) definitions(g *group, compiled *rule) error {
 		for range g.rules[0].Head.Args {
 			compiled.parameters = append(compiled.parameters, c.slot())
 		}
+		compiled.memo = c.program.memos
+		c.program.memos++
 	}
 	for _, source := range g.rules {
 		if source.Default {
@@ -258,14 +261,19 @@ func (m *machine) call(index int) *ast.Term {
 	}
 	r := m.program.rules[index]
 	st := &m.states[index]
+	known := m.memoOf(r)
+	if result, ok := known.recall(m, r); ok {
+		return result
+	}
 	st.value = nil
 	m.search(r, st)
 	if m.err != nil {
 		return nil
 	}
 	if st.value == nil && r.fallback != nil {
-		return r.fallback.get(m)
+		st.value = r.fallback.get(m)
 	}
+	known.remember(st.value)
 	return st.value
 }
 
