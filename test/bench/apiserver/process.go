@@ -35,26 +35,27 @@ func cpuTime(pid int) (time.Duration, error) {
 	return time.Duration(ticks) * time.Second / clockTicks, nil
 }
 
-// resident is the memory of a process in bytes: now, and at most so far.
-func resident(pid int) (now, most int64, err error) {
+// memory is the resident memory of a process in bytes: now, and at most so far. own is the part of now that is the process's
+// alone; the rest is pages of its executable, which processes share, and which the kernel takes back when it needs to.
+type memory struct{ now, most, own int64 }
+
+func resident(pid int) (memory, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return 0, 0, err
+		return memory{}, err
 	}
+	var read memory
 	for line := range strings.Lines(string(text)) {
 		key, value, _ := strings.Cut(line, ":")
-		if key != "VmRSS" && key != "VmHWM" {
+		into, ok := map[string]*int64{"VmRSS": &read.now, "VmHWM": &read.most, "RssAnon": &read.own}[key]
+		if !ok {
 			continue
 		}
 		kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
 		if err != nil {
-			return 0, 0, fmt.Errorf("process %d: %w", pid, err)
+			return memory{}, fmt.Errorf("process %d: %w", pid, err)
 		}
-		if key == "VmRSS" {
-			now = kib << 10
-		} else {
-			most = kib << 10
-		}
+		*into = kib << 10
 	}
-	return now, most, nil
+	return read, nil
 }

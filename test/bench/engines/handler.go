@@ -141,12 +141,18 @@ func (a *answer) causes() (map[string]int, error) {
 	return counts, nil
 }
 
-// snapshotOf is a platform on which the set's object is an instance of an offering, in a namespace of a project.
+// snapshotOf is a platform on which the set's object is an instance of an offering, in a namespace of a project. What guardrails do
+// is counted, as when kroguard serves.
 func snapshotOf(set *sets.Set, guardrails []*v1alpha1.Guardrail) (*review.Snapshot, error) {
 	compiler, err := NewCompiler()
 	if err != nil {
 		return nil, err
 	}
+	counted, err := telemetry.NewGuardrails(prometheus.NewRegistry())
+	if err != nil {
+		return nil, err
+	}
+	compiler.Record(counted)
 	rgd := &krov1alpha1.ResourceGraphDefinition{ObjectMeta: metav1.ObjectMeta{
 		Name: offeringName, Annotations: map[string]string{"kroguard.io/catalog": "true"},
 	}}
