@@ -152,10 +152,12 @@ func newCompiler(log logr.Logger) (*policies.Compiler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("setting up CEL: %w", err)
 	}
-	printed := log.WithName("rego").V(1)
-	return policies.NewCompiler(driver, driver, rego.New(rego.Options{
-		Print: func(_ context.Context, guardrail, message string) { printed.Info(message, "guardrail", guardrail) },
-	})), nil
+	var options rego.Options
+	if printed := log.WithName("rego").V(1); printed.Enabled() {
+		// Only then: texts that nobody reads need not be made.
+		options.Print = func(_ context.Context, guardrail, message string) { printed.Info(message, "guardrail", guardrail) }
+	}
+	return policies.NewCompiler(driver, driver, rego.New(options)), nil
 }
 
 // newScheme knows every kind that kroguard reads or writes.

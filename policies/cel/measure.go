@@ -38,6 +38,13 @@ func (c class) limits() limits {
 	}
 }
 
+// measure is the size of what was added.
+type measure struct {
+	limits
+
+	max limits
+}
+
 // sizes are the classes of an input: of all of it, and of all but what is bulky. The bulk of an object are its annotations and
 // managedFields, which hold whole manifests, and which hardly any expression reads.
 type sizes struct {
@@ -111,13 +118,6 @@ func (m *measure) class(within bool) class {
 // parts are the parts of an input that are converted only where they are read. The others count as read always.
 type parts struct {
 	request, namespace bool
-}
-
-// measure is the size of what was added.
-type measure struct {
-	limits
-
-	max limits
 }
 
 // add reports whether all is still within the limits.
