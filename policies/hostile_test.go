@@ -27,9 +27,10 @@ const outOfBounds = "took longer than|needs more than|cost"
 // hostilePolicies read spec.text, which is long, and spec.deep, which is deeply nested.
 func hostilePolicies() map[string]hostile {
 	const ten = "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]"
-	exponential := []string{"f0(x) := x + 1"}
+	// What a function of one or two arguments yielded is remembered, so these have three.
+	exponential := []string{"f0(x, y, z) := x + y + z"}
 	for i := range 60 {
-		exponential = append(exponential, fmt.Sprintf("f%d(x) := f%d(x) + f%d(x + 1)", i+1, i, i))
+		exponential = append(exponential, fmt.Sprintf("f%d(x, y, z) := f%d(x, y, z) + f%d(x + 1, y, z)", i+1, i, i))
 	}
 	var expensive []string
 	for i := range 40 {
@@ -37,7 +38,7 @@ func hostilePolicies() map[string]hostile {
 	}
 	return map[string]hostile{
 		"functions that call each other twice": {
-			rego:    strings.Join(exponential, "\n") + "\ndeny contains \"x\" if f60(input.review.object.spec.one) > 0",
+			rego:    strings.Join(exponential, "\n") + "\ndeny contains \"x\" if f60(input.review.object.spec.one, 1, 1) > 0",
 			failure: "took longer than",
 		},
 		"a comprehension over all pairs of pairs": {

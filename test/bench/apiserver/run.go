@@ -106,7 +106,21 @@ func (m *measurement) run(ctx context.Context) ([]*report.Table, error) {
 	if calls := nothing.calls.Load(); calls < int64(2*m.options.Rounds) {
 		return nil, fmt.Errorf("the no-op webhooks were called %d times only", calls)
 	}
-	return m.footprint(latency, first, ready, idle)
+	tables, err := m.footprint(latency, first, ready, idle)
+	if err != nil {
+		return nil, err
+	}
+	enforced, err := m.enforcement(ctx)
+	if err != nil || len(enforced) == 0 {
+		return tables, err
+	}
+	last := tables[len(tables)-1]
+	last.Rows = append(last.Rows, []string{
+		fmt.Sprintf("apply of a guardrail to its first refusal, median of %d (%s .. %s)", len(enforced),
+			milliseconds(enforced[0]), milliseconds(enforced[len(enforced)-1])),
+		milliseconds(percentile(enforced, 50)), "", "",
+	})
+	return tables, nil
 }
 
 // start starts kroguard and returns how long it took until it was ready.
