@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 
+	"github.com/kroguard/kroguard/internal/racedetector"
 	"github.com/kroguard/kroguard/policies"
 	"github.com/kroguard/kroguard/policies/v1alpha1"
 )
@@ -43,6 +44,9 @@ func usual() map[string]struct {
 
 // Allocations are what a guardrail costs that holds: they are stable where times are not.
 func TestUsualPoliciesAllocateLittle(t *testing.T) {
+	if testing.CoverMode() != "" || racedetector.Enabled {
+		t.Skip("coverage counters and the race detector allocate")
+	}
 	driver := newDriver(t)
 	for name, test := range usual() {
 		t.Run(name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 
+	"github.com/kroguard/kroguard/internal/racedetector"
 	"github.com/kroguard/kroguard/policies"
 	"github.com/kroguard/kroguard/policies/rego"
 	"github.com/kroguard/kroguard/policies/v1alpha1"
@@ -12,7 +13,7 @@ import (
 // TestAGuardrailThatHoldsAllocatesNothing judges an input that other guardrails have judged already. Allocations are the measure that
 // is the same on every machine.
 func TestAGuardrailThatHoldsAllocatesNothing(t *testing.T) {
-	if testing.CoverMode() != "" || raceDetector {
+	if testing.CoverMode() != "" || racedetector.Enabled {
 		t.Skip("coverage counters and the race detector allocate")
 	}
 	tests := map[string]struct{ params, policy string }{
