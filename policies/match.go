@@ -42,10 +42,7 @@ type guardrailMatcher struct {
 	excludes                          []instanceMatcher
 }
 
-// matches reports whether the guardrail is meant for the subject: at its place, and by what the instance itself says.
-func (m *guardrailMatcher) matches(s *subject) bool { return m.matchesPlace(s) && m.matchesInstance(s) }
-
-// matchesPlace is the part of matches that is the same for all instances of one place.
+// matchesPlace is the part of the match that is the same for all instances of one place.
 func (m *guardrailMatcher) matchesPlace(s *subject) bool {
 	if !m.judges(s.operation) || !m.instance.matchesPlace(s) || !s.namespaceMatches(m.namespaceSelector) {
 		return false
@@ -58,7 +55,7 @@ func (m *guardrailMatcher) matchesPlace(s *subject) bool {
 	return true
 }
 
-// matchesInstance is the part of matches that depends on the instance's name and labels.
+// matchesInstance is the part of the match that depends on the instance's name and labels.
 func (m *guardrailMatcher) matchesInstance(s *subject) bool {
 	if !m.instance.names.holds(s.name) {
 		return false

@@ -122,7 +122,7 @@ func scanned(set *Set, in *Input) []string {
 	sub := newSubject(in)
 	var names []string
 	for i := range set.guardrails {
-		if set.guardrails[i].matcher.matches(&sub) {
+		if m := &set.guardrails[i].matcher; m.matchesPlace(&sub) && m.matchesInstance(&sub) {
 			names = append(names, set.guardrails[i].info.Name)
 		}
 	}

@@ -2,6 +2,7 @@ package cel
 
 import (
 	"regexp"
+	"regexp/syntax"
 	"sync"
 	"sync/atomic"
 
@@ -13,10 +14,13 @@ import (
 
 const (
 	// maxPatterns is how many compiled patterns are kept. Most come from params, one or a few a guardrail; those that a policy
-	// makes of an object are as many as objects, and must not fill the memory.
-	maxPatterns = 1000
+	// takes from objects are as many as objects, and must not fill the memory.
+	maxPatterns = 256
 	// maxPatternBytes is how long a pattern may be to be kept.
 	maxPatternBytes = 1 << 10
+	// maxPatternSize is how many instructions and characters in classes a compiled pattern may have to be kept. A kilobyte of
+	// counted repetitions may become megabytes.
+	maxPatternSize = 4000
 )
 
 // patterns are compiled regular expressions. CEL compiles one that is no literal, as params.pattern, each time that it is matched,
@@ -49,7 +53,7 @@ func (p *patterns) compile(pattern string) (*regexp.Regexp, error) {
 		}
 	}
 	compiled, err := regexp.Compile(pattern)
-	if err != nil || len(pattern) > maxPatternBytes {
+	if err != nil || !worthKeeping(pattern) {
 		return compiled, err
 	}
 	if p.count.Add(1) > maxPatterns {
@@ -60,6 +64,26 @@ func (p *patterns) compile(pattern string) (*regexp.Regexp, error) {
 	}
 	known.Store(pattern, compiled)
 	return compiled, nil
+}
+
+// worthKeeping reports whether a pattern is small once it is compiled.
+func worthKeeping(pattern string) bool {
+	if len(pattern) > maxPatternBytes {
+		return false
+	}
+	parsed, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return false
+	}
+	program, err := syntax.Compile(parsed.Simplify())
+	if err != nil {
+		return false
+	}
+	size := len(program.Inst)
+	for i := range program.Inst {
+		size += len(program.Inst[i].Rune)
+	}
+	return size <= maxPatternSize
 }
 
 // remember lets an implementation of matches() find its patterns compiled; others are left alone.

@@ -24,6 +24,26 @@ func TestPatternsMatchAsCELDoes(t *testing.T) {
 	}
 }
 
+// A short pattern may be large once it is compiled; such a one is matched, and not kept.
+func TestLargePatternsAreNotKept(t *testing.T) {
+	tests := map[string]bool{
+		"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$":    true,
+		`^\p{L}+$`:                             true,
+		strings.Repeat("a{1000}b{900}", 8):     false,
+		strings.Repeat(`[\p{L}]`, 100):         false,
+		strings.Repeat("a", maxPatternBytes+1): false,
+	}
+	for pattern, want := range tests {
+		p := newPatterns()
+		if got, like := fmt.Sprint(p.match("a", pattern)), fmt.Sprint(types.String("a").Match(types.String(pattern))); got != like {
+			t.Errorf("%.40s: got %s, CEL says %s", pattern, got, like)
+		}
+		if _, kept := p.known.Load().Load(pattern); kept != want {
+			t.Errorf("%.40s: kept is %t", pattern, kept)
+		}
+	}
+}
+
 // Patterns that are made of objects must not fill the memory, and one that is in use all the time is compiled rarely.
 func TestPatternsAreBounded(t *testing.T) {
 	p := newPatterns()

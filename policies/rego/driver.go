@@ -152,7 +152,8 @@ func (d *Driver) program(
 		return nil, err
 	}
 	return &interpreter{
-		guardrail: guardrail, rules: prepared, parameters: parameters, deadline: d.options.Deadline, print: d.options.Print,
+		guardrail: guardrail, rules: prepared, parameters: parameters, prefixes: d.prefixes,
+		deadline: d.options.Deadline, print: d.options.Print,
 	}, nil
 }
 

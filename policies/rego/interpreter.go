@@ -30,8 +30,10 @@ type interpreter struct {
 	rules []preparedRule
 	// parameters are what input has besides what all guardrails share.
 	parameters pair
-	deadline   time.Duration
-	print      PrintFunc
+	// prefixes are those of the document, which compiled guardrails of the same input read by.
+	prefixes []prefix
+	deadline time.Duration
+	print    PrintFunc
 
 	// stuck counts evaluations that were given up and still run.
 	stuck atomic.Int32
@@ -65,7 +67,7 @@ func keepTerm(term *ast.Term, _ *opa.EvalContext) (any, error) { return term, ni
 // the policy is at fault, a *DeadlineError where the time ran out, a *StuckError where that happened too often; findings that
 // were made until then are returned with it.
 func (p *interpreter) Evaluate(ctx context.Context, input *policies.Input) ([]policies.Finding, error) {
-	shared, err := sharedDocument(input, prefixes())
+	shared, err := sharedDocument(input, p.prefixes)
 	if err != nil {
 		return nil, err
 	}

@@ -57,13 +57,7 @@ func (c *compiler) arrayComprehension(s *scope, source *ast.ArrayComprehension) 
 	if err != nil {
 		return operand{}, err
 	}
-	return computed(func(m *machine) *ast.Term {
-		b := run(m)
-		if b == nil {
-			return nil
-		}
-		return ast.ArrayTerm(b.elements...)
-	}), nil
+	return finished(run, func(b *building) *ast.Term { return ast.ArrayTerm(b.elements...) }), nil
 }
 
 func (c *compiler) setComprehension(s *scope, source *ast.SetComprehension) (operand, error) {
@@ -77,17 +71,7 @@ func (c *compiler) setComprehension(s *scope, source *ast.SetComprehension) (ope
 	if err != nil {
 		return operand{}, err
 	}
-	return computed(func(m *machine) *ast.Term {
-		b := run(m)
-		switch {
-		case b == nil:
-			return nil
-		case b.set == nil:
-			return ast.InternedEmptySet
-		default:
-			return ast.NewTerm(b.set)
-		}
-	}), nil
+	return finished(run, func(b *building) *ast.Term { return setTerm(b.set) }), nil
 }
 
 func (c *compiler) objectComprehension(s *scope, source *ast.ObjectComprehension) (operand, error) {
@@ -106,15 +90,30 @@ func (c *compiler) objectComprehension(s *scope, source *ast.ObjectComprehension
 	if err != nil {
 		return operand{}, err
 	}
+	return finished(run, func(b *building) *ast.Term { return objectTerm(b.object) }), nil
+}
+
+// finished is the value of what was gathered; none where that failed.
+func finished(run func(m *machine) *building, value func(b *building) *ast.Term) operand {
 	return computed(func(m *machine) *ast.Term {
-		b := run(m)
-		switch {
-		case b == nil:
-			return nil
-		case b.object == nil:
-			return ast.InternedEmptyObject
-		default:
-			return ast.NewTerm(b.object)
+		if b := run(m); b != nil {
+			return value(b)
 		}
-	}), nil
+		return nil
+	})
+}
+
+// setTerm and objectTerm are what was built, which is nil where nothing was added.
+func setTerm(built ast.Set) *ast.Term {
+	if built == nil {
+		return ast.InternedEmptySet
+	}
+	return ast.NewTerm(built)
+}
+
+func objectTerm(built ast.Object) *ast.Term {
+	if built == nil {
+		return ast.InternedEmptyObject
+	}
+	return ast.NewTerm(built)
 }

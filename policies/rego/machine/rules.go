@@ -236,15 +236,9 @@ func (m *machine) value(index int) *ast.Term {
 	}
 	switch r.kind {
 	case kindSet:
-		st.value = ast.InternedEmptySet
-		if st.set != nil {
-			st.value = ast.NewTerm(st.set)
-		}
+		st.value = setTerm(st.set)
 	case kindObject:
-		st.value = ast.InternedEmptyObject
-		if st.object != nil {
-			st.value = ast.NewTerm(st.object)
-		}
+		st.value = objectTerm(st.object)
 	default:
 	}
 	if st.value == nil && r.fallback != nil {
