@@ -13,7 +13,8 @@ type Options struct {
 	// Constants are parts of the input document that are known when the rules are compiled, by their key in it. The input of
 	// a Run does not have them.
 	Constants map[string]*ast.Term
-	// Prefixes are paths in the input document that the caller of a Run has resolved already; see Run.Prefixes.
+	// Prefixes are paths in the input document that many programs read: a Run asks its Input for the values
+	// at those that its Program reads, which may be made once for all.
 	Prefixes [][]string
 }
 

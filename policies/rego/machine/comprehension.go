@@ -4,16 +4,15 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// building is what a comprehension has gathered. Comprehensions of one place are never active twice, but it is kept on the stack
-// of the operand all the same, where a nested one can't be confused with it.
+// building is what a comprehension has gathered so far.
 type building struct {
 	elements []*ast.Term
 	set      ast.Set
 	object   ast.Object
 }
 
-// gather compiles a comprehension's body, which adds to what is under construction for each way in which it holds. Where the
-// building stands is told by a place of its own.
+// gather compiles a comprehension's body, which adds to what is under construction for each way in which it holds. That has a place
+// in the machine, one for each comprehension of the policy: none is active twice.
 func (c *compiler) gather(
 	s *scope, body ast.Body, heads []*ast.Term, add func(m *machine, b *building, values []*ast.Term) bool,
 ) (func(m *machine) *building, error) {

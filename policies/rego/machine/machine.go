@@ -36,7 +36,8 @@ type Limits struct {
 	Bytes int
 }
 
-// Run evaluates the roots of a Program on one input. It belongs to one goroutine. Build it with a Pool.
+// Run evaluates the roots of a Program on one input. It belongs to one goroutine. The zero value is usable, and may
+// be used again after Finish.
 type Run struct {
 	machine
 }
