@@ -52,4 +52,7 @@ type Finding struct {
 	Details any
 	// WarnOnly marks a finding that warns whatever the guardrail's validationActions say.
 	WarnOnly bool
+	// Unknown marks a finding that depends on fields which nobody can tell yet (Input.Unresolved): it may or may not hold once they
+	// are known, and counts by onUnknown.
+	Unknown bool
 }

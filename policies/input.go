@@ -1,6 +1,8 @@
 package policies
 
 import (
+	"context"
+	"errors"
 	"sync"
 
 	admissionv1 "k8s.io/api/admission/v1"
@@ -29,6 +31,9 @@ type Input struct {
 	// Instance is the instance; the same map as Object where the instance itself is judged.
 	Instance map[string]any
 
+	// Unresolved are the fields of Object that nobody can tell yet; only a rendered resource has any.
+	Unresolved []UnresolvedField
+
 	// Authorizer answers CEL's authorizer calls for the request's user. Never nil; offline it has no opinion.
 	Authorizer authorizer.Authorizer
 
@@ -36,6 +41,29 @@ type Input struct {
 	OfferingName, ProjectName string
 
 	conversions sync.Map
+
+	// render is nil where nothing can be rendered; rendering is what it yields.
+	render    func(ctx context.Context) (*Rendering, error)
+	rendering struct {
+		once  sync.Once
+		value *Rendering
+		err   error
+	}
+}
+
+// errNotRendered is told where a guardrail needs rendered resources and nobody can render.
+var errNotRendered = errors.New("the instance's resources can't be rendered here")
+
+// Rendering is all that the instance expands into, rendered when first asked for. The error says why that can't be told.
+func (in *Input) Rendering(ctx context.Context) (*Rendering, error) {
+	in.rendering.once.Do(func() {
+		if in.render == nil {
+			in.rendering.err = errNotRendered
+			return
+		}
+		in.rendering.value, in.rendering.err = in.render(ctx)
+	})
+	return in.rendering.value, in.rendering.err
 }
 
 // conversion is a value that a driver derives once from an Input.

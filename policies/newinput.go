@@ -26,6 +26,10 @@ type InputOptions struct {
 	// ProjectName and Project are the project; empty and nil where there is none.
 	ProjectName string
 	Project     map[string]any
+	// Unresolved are the fields of Object that nobody can tell yet.
+	Unresolved []UnresolvedField
+	// Render yields what the instance expands into; nil where nobody can tell. It is called once at most, when a guardrail needs it.
+	Render func(ctx context.Context) (*Rendering, error)
 	// Authorizer answers CEL's authorizer calls; nil has no opinion.
 	Authorizer authorizer.Authorizer
 }
@@ -41,9 +45,11 @@ func NewInput(options InputOptions) *Input {
 		Project:      options.Project,
 		Offering:     options.Offering,
 		Instance:     options.Instance,
+		Unresolved:   options.Unresolved,
 		Authorizer:   options.Authorizer,
 		OfferingName: options.OfferingName,
 		ProjectName:  options.ProjectName,
+		render:       options.Render,
 	}
 	if in.Object == nil {
 		in.Object = map[string]any{}

@@ -28,6 +28,10 @@ type Violation struct {
 	DocsURL     string `json:"docsURL,omitempty"`
 	// Details is free JSON of the policy.
 	Details any `json:"details,omitempty"`
+	// Unknown marks a violation that depends on fields which nobody can tell yet; onUnknown has decided on its Action.
+	Unknown bool `json:"unknown,omitempty"`
+	// Source is where a policy that is no Guardrail comes from, as Policy.Source; empty for guardrails.
+	Source string `json:"source,omitempty"`
 	// Failed marks a violation that stands for a guardrail that could not be evaluated (failurePolicy Fail).
 	Failed bool `json:"failed,omitempty"`
 	// Exception is the name of the GuardrailException that waives the violation; empty if none does.
@@ -41,6 +45,8 @@ type ResourceRef struct {
 	Namespace  string `json:"namespace,omitempty"`
 	// Name is empty on a CREATE with generateName before the API server chose a name.
 	Name string `json:"name,omitempty"`
+	// Node is the kro node of a rendered resource, as RenderedResource.Node; empty for the instance.
+	Node string `json:"node,omitempty"`
 }
 
 // Verdict is the outcome of all guardrails on one input.

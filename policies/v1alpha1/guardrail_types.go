@@ -80,6 +80,20 @@ const (
 	EvaluateResources Evaluate = "Resources"
 )
 
+// OnUnknown says what a guardrail does whose outcome depends on a field that waits for the status of another resource.
+//
+// +kubebuilder:validation:Enum=Allow;Warn;Deny
+type OnUnknown string
+
+const (
+	// OnUnknownAllow admits what can't be judged yet.
+	OnUnknownAllow OnUnknown = "Allow"
+	// OnUnknownWarn admits it with a warning.
+	OnUnknownWarn OnUnknown = "Warn"
+	// OnUnknownDeny refuses it.
+	OnUnknownDeny OnUnknown = "Deny"
+)
+
 // Operation is an admission operation. Deleting is never judged: kroguard must not keep anything from being removed.
 //
 // +kubebuilder:validation:Enum=CREATE;UPDATE;"*"
@@ -158,6 +172,12 @@ type GuardrailSpec struct {
 	// resources filters the rendered resources when evaluate is Resources. Empty: all.
 	// +optional
 	Resources *ResourceFilter `json:"resources,omitempty"`
+
+	// onUnknown says what follows where the outcome depends on a field of a rendered resource whose value nobody can tell yet,
+	// since it waits for the status of another resource: Allow, Warn, or Deny.
+	// +kubebuilder:default=Warn
+	// +optional
+	OnUnknown OnUnknown `json:"onUnknown,omitempty"`
 
 	// params is free JSON, seen by CEL as params and by Rego as input.parameters.
 	// +kubebuilder:pruning:PreserveUnknownFields
