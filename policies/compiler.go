@@ -190,11 +190,6 @@ func (c *Compiler) compile(ctx context.Context, guardrail *v1alpha1.Guardrail) *
 	}
 	errs = append(errs, asCompileErrors("spec.matchConditions", err)...)
 
-	if guardrail.Spec.Evaluate == v1alpha1.EvaluateResources {
-		errs = append(errs, CompileError{Field: "spec.evaluate", Message: "evaluate: Resources is not available in this " +
-			"version: rendered resources are not judged yet, write the guardrail on the instance"})
-	}
-
 	driver := c.driverFor(guardrail)
 	if driver == nil {
 		errs = append(errs, CompileError{Field: "spec", Message: "no engine handles the guardrail: give exactly one of cel, rego"})
@@ -260,6 +255,20 @@ func checkWords(guardrail *v1alpha1.Guardrail) CompileErrors {
 		errs = append(errs, CompileError{
 			Field:   "spec.failurePolicy",
 			Message: fmt.Sprintf("%q is neither Fail nor Ignore", guardrail.Spec.FailurePolicy),
+		})
+	}
+	switch guardrail.Spec.Evaluate {
+	case "", v1alpha1.EvaluateInstance, v1alpha1.EvaluateResources:
+	default:
+		errs = append(errs, CompileError{
+			Field: "spec.evaluate", Message: fmt.Sprintf("%q is neither Instance nor Resources", guardrail.Spec.Evaluate),
+		})
+	}
+	switch guardrail.Spec.OnUnknown {
+	case "", v1alpha1.OnUnknownAllow, v1alpha1.OnUnknownWarn, v1alpha1.OnUnknownDeny:
+	default:
+		errs = append(errs, CompileError{
+			Field: "spec.onUnknown", Message: fmt.Sprintf("%q is none of Allow, Warn, Deny", guardrail.Spec.OnUnknown),
 		})
 	}
 	return errs

@@ -121,7 +121,7 @@ func TestCheckGuardrailNamesEveryPlace(t *testing.T) {
 	g := guardrail("g", condition("???"), func(spec *v1alpha1.GuardrailSpec) {
 		spec.ValidationActions = []v1alpha1.ValidationAction{"Deny", "deny"}
 		spec.FailurePolicy = "fail"
-		spec.Evaluate = v1alpha1.EvaluateResources
+		spec.Evaluate, spec.OnUnknown = "Resource", "deny"
 		spec.Match = v1alpha1.GuardrailMatch{
 			NamespaceSelector: broken, Excludes: []v1alpha1.InstanceMatch{{Names: names("x")}, {}},
 		}
@@ -130,11 +130,11 @@ func TestCheckGuardrailNamesEveryPlace(t *testing.T) {
 	want := policies.CompileErrors{
 		{Field: "spec.validationActions[1]", Message: `"deny" is none of Deny, Warn, Audit`},
 		{Field: "spec.failurePolicy", Message: `"fail" is neither Fail nor Ignore`},
+		{Field: "spec.evaluate", Message: `"Resource" is neither Instance nor Resources`},
+		{Field: "spec.onUnknown", Message: `"deny" is none of Allow, Warn, Deny`},
 		{Field: "spec.match.namespaceSelector", Message: selector},
 		{Field: "spec.match.excludes[1]", Message: "an empty entry would exclude every instance: say which"},
 		{Field: "spec.matchConditions[0].expression", Line: 1, Column: 1, Message: "unknown"},
-		{Field: "spec.evaluate", Message: "evaluate: Resources is not available in this version: rendered resources are not " +
-			"judged yet, write the guardrail on the instance"},
 		{Field: "spec.cel.x", Line: 2, Column: 3, Message: "bad"},
 	}
 	driver := &scripted{errors: map[string]error{"g": errors.Join(place)}}

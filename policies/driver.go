@@ -2,6 +2,7 @@ package policies
 
 import (
 	"context"
+	"strings"
 
 	"github.com/kroguard/kroguard/policies/v1alpha1"
 )
@@ -36,7 +37,7 @@ type ConditionCompiler interface {
 // Conditions are the compiled matchConditions of a guardrail. They are immutable and safe for concurrent use.
 type Conditions interface {
 	// Match reports whether all conditions hold. A false one wins over one that fails; the error is that of the first
-	// that failed when none is false.
+	// that failed when none is false. Where none is false nor fails and nobody can tell of one, it is an UnknownError.
 	Match(ctx context.Context, input *Input) (bool, error)
 }
 
@@ -55,4 +56,17 @@ type Finding struct {
 	// Unknown marks a finding that depends on fields which nobody can tell yet (Input.Unresolved): it may or may not hold once they
 	// are known, and counts by onUnknown.
 	Unknown bool
+	// DependsOn are paths of these fields, as FieldPath renders them; empty for any of them.
+	DependsOn []string
+}
+
+// UnknownError says that nobody can tell yet whether a condition holds: it depends on fields that wait for something.
+type UnknownError struct {
+	// DependsOn is as Finding.DependsOn.
+	DependsOn []string
+}
+
+// Error says so.
+func (e *UnknownError) Error() string {
+	return "nobody can tell yet whether it applies: it depends on " + strings.Join(e.DependsOn, ", ")
 }

@@ -21,6 +21,8 @@ const (
 
 // CompiledInfo is what a Set knows of one guardrail, for its status.
 type CompiledInfo struct {
+	// Source is that of a Policy; empty for a guardrail.
+	Source string
 	// Name, UID and Generation are the guardrail's; the latter two are empty offline.
 	Name       string
 	UID        types.UID
@@ -33,7 +35,7 @@ type CompiledInfo struct {
 	Warnings []v1alpha1.ExpressionWarning
 }
 
-// compiledGuardrail is a guardrail ready to be evaluated, or with the error that keeps it from being so. It is immutable.
+// compiledGuardrail is a guardrail or policy ready to be evaluated, or with the error that keeps it from being so. It is immutable.
 type compiledGuardrail struct {
 	info    CompiledInfo
 	matcher guardrailMatcher
@@ -46,6 +48,12 @@ type compiledGuardrail struct {
 	// violation is what all violations of the guardrail have in common.
 	violation Violation
 	ignore    bool
+	// onUnknown is what a finding does at most that depends on what nobody can tell yet.
+	onUnknown v1alpha1.ValidationAction
+	// resources is nil where the instance is judged.
+	resources *resourceFilter
+	// matches is that of a Policy; nil for a guardrail.
+	matches func(in *Input) (bool, error)
 }
 
 // newCompiledGuardrail takes over what needs no compilation.
@@ -61,7 +69,9 @@ func newCompiledGuardrail(guardrail *v1alpha1.Guardrail) *compiledGuardrail {
 			Remediation: oneLine(spec.Remediation, MaxMessageBytes),
 			DocsURL:     oneLine(spec.DocsURL, MaxFieldBytes),
 		},
-		ignore: spec.FailurePolicy == v1alpha1.FailurePolicyIgnore,
+		ignore:    spec.FailurePolicy == v1alpha1.FailurePolicyIgnore,
+		onUnknown: actionOf(spec.OnUnknown),
+		resources: newResourceFilter(spec),
 	}
 }
 
@@ -82,6 +92,26 @@ func strongest(actions []v1alpha1.ValidationAction) v1alpha1.ValidationAction {
 		}
 	}
 	return v1alpha1.ActionDeny
+}
+
+// weakest yields the action that decides less.
+func weakest(a, b v1alpha1.ValidationAction) v1alpha1.ValidationAction {
+	if strongest([]v1alpha1.ValidationAction{a, b}) == a {
+		return b
+	}
+	return a
+}
+
+// actionOf is what a finding does at most that depends on what nobody can tell yet. None, as the API's default, is Warn.
+func actionOf(unknown v1alpha1.OnUnknown) v1alpha1.ValidationAction {
+	switch unknown {
+	case v1alpha1.OnUnknownAllow:
+		return v1alpha1.ActionAudit
+	case v1alpha1.OnUnknownDeny:
+		return v1alpha1.ActionDeny
+	default:
+		return v1alpha1.ActionWarn
+	}
 }
 
 // evaluate runs conditions and program within the guardrail's time. It yields nothing where the conditions do not hold.
@@ -105,21 +135,37 @@ func (g *compiledGuardrail) evaluate(clock *watch, in *Input) ([]Finding, error)
 // run is evaluate without the clock. Conditions that compile narrow even a guardrail that does not: it then fails for
 // those requests alone that it was meant for.
 func (g *compiledGuardrail) run(ctx context.Context, in *Input) ([]Finding, error) {
-	if g.conditions != nil {
-		holds, err := matchConditions(ctx, g.conditions, in)
-		if err != nil || !holds {
-			return nil, err
-		}
+	holds, err := g.applies(ctx, in)
+	unknown, isUnknown := errors.AsType[*UnknownError](err)
+	if !isUnknown && (err != nil || !holds) {
+		return nil, err
 	}
 	if g.info.Err != nil {
 		return nil, g.info.Err
 	}
-	return runProgram(ctx, g.program, in)
+	findings, err := runProgram(ctx, g.program, in)
+	if isUnknown {
+		for i := range findings {
+			findings[i].Unknown = true
+			findings[i].DependsOn = append(findings[i].DependsOn, unknown.DependsOn...)
+		}
+	}
+	return findings, err
 }
 
-func matchConditions(ctx context.Context, conditions Conditions, in *Input) (holds bool, err error) {
-	defer recoverAs(&err, "evaluating the matchConditions")
-	return conditions.Match(ctx, in)
+// applies reports whether the guardrail or policy is for the input, but for what its matcher says. The error may be an
+// UnknownError.
+func (g *compiledGuardrail) applies(ctx context.Context, in *Input) (holds bool, err error) {
+	defer recoverAs(&err, "evaluating what it matches")
+	if g.matches != nil {
+		if holds, err = g.matches(in); err != nil || !holds {
+			return holds, err
+		}
+	}
+	if g.conditions == nil {
+		return true, nil
+	}
+	return g.conditions.Match(ctx, in)
 }
 
 func runProgram(ctx context.Context, program Program, in *Input) (findings []Finding, err error) {
@@ -138,6 +184,10 @@ func (g *compiledGuardrail) violationOf(resource ResourceRef, finding *Finding) 
 	if finding.WarnOnly {
 		v.Action = v1alpha1.ActionWarn
 	}
+	if finding.Unknown {
+		v.Unknown = true
+		v.Action = weakest(v.Action, g.onUnknown)
+	}
 	return v
 }
 
@@ -155,21 +205,28 @@ func (g *compiledGuardrail) failure(resource ResourceRef, err error) Violation {
 		v.Reason = ReasonDoesNotCompile
 	}
 	// Whom to ask comes first: the error may be long, and what is too long is cut.
-	v.Message = oneLine(fmt.Sprintf("guardrail %q %s, so nobody knows whether this is allowed; ask the platform team that "+
-		"owns the guardrail: %s", g.info.Name, what, err), MaxMessageBytes)
+	v.Message = oneLine(fmt.Sprintf("%s %q %s, so nobody knows whether this is allowed; ask the platform team that "+
+		"owns the %s: %s", v.sort(), g.info.Name, what, v.noun(), err), MaxMessageBytes)
 	return v
 }
 
 // limited yields at most MaxFindingsPerGuardrail findings; the last says how many there are besides. It refuses if one of
 // them does.
-func limited(findings []Finding) []Finding {
-	if len(findings) <= MaxFindingsPerGuardrail {
+func limited(findings []Finding) []Finding { return limitedTo(findings, MaxFindingsPerGuardrail) }
+
+// limitedTo is limited for another limit.
+func limitedTo(findings []Finding, limit int) []Finding {
+	if len(findings) <= limit {
 		return findings
 	}
-	rest := findings[MaxFindingsPerGuardrail-1:]
+	rest := findings[limit-1:]
+	all := func(is func(*Finding) bool) bool {
+		return !slices.ContainsFunc(rest, func(f Finding) bool { return !is(&f) })
+	}
 	last := Finding{
 		Message:  fmt.Sprintf("%d more findings of this guardrail are not shown", len(rest)),
-		WarnOnly: !slices.ContainsFunc(rest, func(f Finding) bool { return !f.WarnOnly }),
+		WarnOnly: all(func(f *Finding) bool { return f.WarnOnly }),
+		Unknown:  all(func(f *Finding) bool { return f.Unknown }),
 	}
-	return append(slices.Clone(findings[:MaxFindingsPerGuardrail-1]), last)
+	return append(slices.Clone(findings[:limit-1]), last)
 }

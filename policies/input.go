@@ -1,7 +1,6 @@
 package policies
 
 import (
-	"context"
 	"errors"
 	"sync"
 
@@ -42,29 +41,19 @@ type Input struct {
 
 	conversions sync.Map
 
-	// render is nil where nothing can be rendered; rendering is what it yields.
-	render    func(ctx context.Context) (*Rendering, error)
-	rendering struct {
+	// parent is the input of the instance whose rendered resource is judged; nil for an instance.
+	parent *Input
+	// renderer is nil where nothing can be rendered; rendered is what it yields.
+	renderer Renderer
+	rendered struct {
 		once  sync.Once
-		value *Rendering
+		value *resourceInputs
 		err   error
 	}
 }
 
 // errNotRendered is told where a guardrail needs rendered resources and nobody can render.
 var errNotRendered = errors.New("the instance's resources can't be rendered here")
-
-// Rendering is all that the instance expands into, rendered when first asked for. The error says why that can't be told.
-func (in *Input) Rendering(ctx context.Context) (*Rendering, error) {
-	in.rendering.once.Do(func() {
-		if in.render == nil {
-			in.rendering.err = errNotRendered
-			return
-		}
-		in.rendering.value, in.rendering.err = in.render(ctx)
-	})
-	return in.rendering.value, in.rendering.err
-}
 
 // conversion is a value that a driver derives once from an Input.
 type conversion struct {

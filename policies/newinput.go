@@ -28,8 +28,8 @@ type InputOptions struct {
 	Project     map[string]any
 	// Unresolved are the fields of Object that nobody can tell yet.
 	Unresolved []UnresolvedField
-	// Render yields what the instance expands into; nil where nobody can tell. It is called once at most, when a guardrail needs it.
-	Render func(ctx context.Context) (*Rendering, error)
+	// Renderer tells what the instance expands into; nil where nobody can. It is asked when a guardrail needs it, and once.
+	Renderer Renderer
 	// Authorizer answers CEL's authorizer calls; nil has no opinion.
 	Authorizer authorizer.Authorizer
 }
@@ -49,7 +49,7 @@ func NewInput(options InputOptions) *Input {
 		Authorizer:   options.Authorizer,
 		OfferingName: options.OfferingName,
 		ProjectName:  options.ProjectName,
-		render:       options.Render,
+		renderer:     options.Renderer,
 	}
 	if in.Object == nil {
 		in.Object = map[string]any{}

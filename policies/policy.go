@@ -1,6 +1,11 @@
 package policies
 
-import "github.com/kroguard/kroguard/policies/v1alpha1"
+import (
+	"cmp"
+	"slices"
+
+	"github.com/kroguard/kroguard/policies/v1alpha1"
+)
 
 // Policy is a policy that is no Guardrail: a constraint of Gatekeeper, a binding of a ValidatingAdmissionPolicy. A Set judges
 // instances and rendered resources by policies as by guardrails. Program, Matches and what they refer to are immutable and safe
@@ -31,4 +36,71 @@ type Policy struct {
 	Matches func(in *Input) (bool, error)
 	// Program judges what matches; nil where Err says why.
 	Program Program
+}
+
+// With yields a Set that judges by policies besides its guardrails. The Set itself stays as it is. The recorder, which may be nil, is told of them, and of
+// their names as "source:name".
+func (s *Set) With(list []Policy, recorder Recorder) *Set {
+	extended := &Set{policies: make([]setEntry, len(list)), index: newPlaceIndex()}
+	if s != nil {
+		extended.guardrails, extended.index = s.guardrails, s.index
+	}
+	var names []string
+	for i := range list {
+		compiled := newCompiledPolicy(&list[i])
+		extended.policies[i] = setEntry{compiledGuardrail: compiled}
+		if recorder != nil {
+			compiled.observer = recorder.Compiled(&compiled.info, 0)
+			names = append(names, compiled.info.Source+":"+compiled.info.Name)
+		}
+	}
+	if recorder != nil {
+		slices.Sort(names)
+		recorder.Retain(names)
+	}
+	slices.SortStableFunc(extended.policies, func(a, b setEntry) int {
+		return cmp.Or(cmp.Compare(a.violation.Source, b.violation.Source), cmp.Compare(a.info.Name, b.info.Name))
+	})
+	return extended
+}
+
+// Policies tells of each policy that is no guardrail, by source and name. The slice is the caller's.
+func (s *Set) Policies() []CompiledInfo {
+	if s == nil {
+		return nil
+	}
+	infos := make([]CompiledInfo, len(s.policies))
+	for i := range s.policies {
+		infos[i] = s.policies[i].info
+	}
+	return infos
+}
+
+// Renders reports whether anything in the set judges rendered resources, by what it evaluates.
+func (s *Set) Renders() bool {
+	return s != nil && (len(s.policies) > 0 ||
+		slices.ContainsFunc(s.guardrails, func(e setEntry) bool { return e.resources != nil }))
+}
+
+func newCompiledPolicy(policy *Policy) *compiledGuardrail {
+	matches := policy.Matches
+	if matches == nil {
+		matches = func(*Input) (bool, error) { return true, nil }
+	}
+	return &compiledGuardrail{
+		info:    CompiledInfo{Source: policy.Source, Name: policy.Name, Engine: policy.Engine, Err: policy.Err},
+		program: policy.Program,
+		matches: matches,
+		violation: Violation{
+			Guardrail:   policy.Name,
+			Source:      policy.Source,
+			Title:       oneLine(orElse(policy.Title, policy.Name), MaxFieldBytes),
+			Severity:    orElse(policy.Severity, v1alpha1.SeverityMedium),
+			Action:      strongest(policy.Actions),
+			Remediation: oneLine(policy.Remediation, MaxMessageBytes),
+			DocsURL:     oneLine(policy.DocsURL, MaxFieldBytes),
+		},
+		ignore:    policy.Ignore,
+		onUnknown: actionOf(policy.OnUnknown),
+	}
 }

@@ -11,11 +11,14 @@ func (v Violation) String() string {
 	var line strings.Builder
 	if !v.Failed {
 		// The message of a guardrail that failed names it already.
-		line.WriteString("guardrail " + v.Guardrail + ": ")
+		line.WriteString(v.sort() + " " + v.Guardrail + ": ")
 	}
 	line.WriteString(v.Resource.Kind)
 	if v.Resource.Name != "" {
 		line.WriteString("/" + v.Resource.Name)
+	}
+	if v.Resource.Node != "" {
+		line.WriteString(" (node " + v.Resource.Node + ")")
 	}
 	if v.Field != "" {
 		line.WriteString(", field " + v.Field)

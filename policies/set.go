@@ -13,7 +13,9 @@ import (
 // concurrent use. A nil Set has no guardrails: whoever must not admit before the first is compiled checks for nil.
 type Set struct {
 	guardrails []setEntry
-	index      *placeIndex
+	// policies are those of other engines, sorted by source and name.
+	policies []setEntry
+	index    *placeIndex
 }
 
 // newSet takes over guardrails and exceptions in any order.
@@ -74,35 +76,30 @@ func (s *Set) Evaluate(ctx context.Context, in *Input, now time.Time) *Verdict {
 		return verdict
 	}
 	sub := newSubject(in)
-	candidates := s.candidates(&sub)
-	if len(candidates) == 0 {
-		return verdict
+	// Most requests meet no guardrail that matches, and cost next to nothing then.
+	var j *judgement
+	begin := func() *judgement {
+		if j == nil {
+			j = &judgement{ctx: ctx, in: in, sub: &sub, clock: newWatch(ctx), now: now, verdict: verdict}
+		}
+		return j
 	}
-	resource := resourceOf(in)
-	clock := newWatch(ctx)
-	defer clock.stop()
-	for _, guardrail := range candidates {
-		if !guardrail.matcher.matchesInstance(&sub) {
-			continue
+	for _, guardrail := range s.candidates(&sub) {
+		if guardrail.matcher.matchesInstance(&sub) {
+			begin().guardrail(guardrail)
 		}
-		before := verdict.tally()
-		findings, err := guardrail.evaluate(clock, in)
-		if len(findings) > 0 || err != nil {
-			guardrail.report(verdict, resource, findings, err, guardrail.exceptionFor(&sub, now))
-		}
-		took := clock.lap()
-		if guardrail.observer != nil {
-			evaluation := verdict.tally().since(before)
-			evaluation.Took, evaluation.Failed = took, err != nil
-			guardrail.observer.Evaluated(evaluation)
-		}
+	}
+	for i := range s.policies {
+		begin().policy(&s.policies[i])
+	}
+	if j != nil {
+		j.clock.stop()
 	}
 	return verdict
 }
 
 // report files what a guardrail found, and its error, in the verdict.
 func (g *compiledGuardrail) report(verdict *Verdict, resource ResourceRef, findings []Finding, err error, exception string) {
-	findings = limited(findings)
 	for i := range findings {
 		verdict.add(g.violationOf(resource, &findings[i]), exception)
 	}

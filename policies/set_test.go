@@ -154,12 +154,11 @@ func TestVerdicts(t *testing.T) {
 			err: broken, guardrails: []*v1alpha1.Guardrail{guardrail("g", ignore)},
 			want: policies.Verdict{Ignored: []policies.GuardrailError{{Guardrail: "g", Err: broken}}},
 		},
-		"rendered resources are not judged yet": {
+		"rendered resources where nobody renders": {
 			guardrails: []*v1alpha1.Guardrail{guardrail("g", func(spec *v1alpha1.GuardrailSpec) {
 				spec.Evaluate = v1alpha1.EvaluateResources
 			})},
-			want: policies.Verdict{Denied: []policies.Violation{failed(doesNot + "spec.evaluate: evaluate: Resources is not " +
-				"available in this version: rendered resources are not judged yet, write the guardrail on the instance")}},
+			want: policies.Verdict{Denied: []policies.Violation{failed(couldNot + "the instance's resources can't be rendered here")}},
 		},
 		"a panic is the failure of that guardrail alone": {
 			policy:     func(context.Context, *policies.Input) ([]policies.Finding, error) { panic("bug") },

@@ -69,5 +69,19 @@ type GuardrailError struct {
 	Err       error
 }
 
+// sort is what the policy is, for messages: "guardrail" or its source.
+func (v *Violation) sort() string { return orElse(v.Source, noun) }
+
+// noun is what it is within its source.
+func (v *Violation) noun() string {
+	if v.Source == "" {
+		return noun
+	}
+	return "policy"
+}
+
+// noun is what a policy is that comes from nowhere else.
+const noun = "guardrail"
+
 // Allowed reports whether no violation refuses the request.
 func (v *Verdict) Allowed() bool { return len(v.Denied) == 0 }

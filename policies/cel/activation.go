@@ -28,6 +28,10 @@ type inputValues struct {
 	object, oldObject, project, offering, instance any
 	// size is that of them together.
 	size sizes
+	// unknowns are the fields that nobody can tell yet; the id of an Unknown is its place here, counted from 1. resources are those
+	// that the instance expands into, each as its object.
+	unknowns  []string
+	resources lazyResources
 
 	request, namespace lazyValue
 
@@ -60,6 +64,10 @@ func newInputValues(in *policies.Input) *inputValues {
 		offering:  orNull(in.Offering),
 		instance:  orNull(in.Instance),
 	}
+	if len(in.Unresolved) > 0 {
+		v.object = withUnknown(in.Object, in.Unresolved, 1)
+		v.unknowns = pathsOf(in.Unresolved, "")
+	}
 	v.size = sizesOf(v.object, v.oldObject)
 	if !isSame(in.Instance, in.Object) {
 		v.size = v.size.largest(sizesOf(v.instance))
@@ -87,6 +95,9 @@ func (v *inputValues) sizeOf(read parts) sizes {
 	if read.request {
 		v.requestValue()
 		size = size.largest(allOf(v.request.size))
+	}
+	if read.resources {
+		size = size.largest(allOf(v.resources.size))
 	}
 	if read.namespace {
 		v.namespaceValue()

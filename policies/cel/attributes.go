@@ -10,6 +10,9 @@ import (
 // whether it is there.
 type jsonAttributes struct {
 	interpreter.AttributeFactory
+
+	// partial says that there may be fields that nobody can tell yet.
+	partial bool
 }
 
 // NewQualifier makes a field or index.
@@ -18,6 +21,9 @@ func (a jsonAttributes) NewQualifier(of *types.Type, id int64, value any, option
 	constant, ok := qualifier.(interpreter.ConstantQualifier)
 	if err != nil || !ok {
 		return qualifier, err
+	}
+	if a.partial {
+		return partialQualifier{jsonQualifier{constant}}, nil
 	}
 	return jsonQualifier{constant}, nil
 }
@@ -37,6 +43,24 @@ func (q jsonQualifier) Qualify(vars interpreter.Activation, of any) (any, error)
 // QualifyIfPresent yields the field or element, if it is there.
 func (q jsonQualifier) QualifyIfPresent(vars interpreter.Activation, of any, presenceOnly bool) (any, bool, error) {
 	return q.ConstantQualifier.QualifyIfPresent(vars, decoded(of), presenceOnly)
+}
+
+// partialQualifier is a field or index of an object with fields that nobody can tell yet: nor can anybody tell whether they will be
+// there.
+type partialQualifier struct {
+	jsonQualifier
+}
+
+// QualifyIfPresent yields the field or element, if it is there.
+func (q partialQualifier) QualifyIfPresent(vars interpreter.Activation, of any, presenceOnly bool) (any, bool, error) {
+	if entries, ok := decoded(of).(map[string]any); ok && presenceOnly {
+		if key, ok := q.Value().(types.String); ok {
+			if unknown, ok := entries[string(key)].(*types.Unknown); ok {
+				return unknown, true, nil
+			}
+		}
+	}
+	return q.jsonQualifier.QualifyIfPresent(vars, of, presenceOnly)
 }
 
 // decoded is the decoded JSON object in a CEL value.

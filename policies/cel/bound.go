@@ -108,6 +108,9 @@ func (b *bounder) name(e ast.Expr, name string) *extent {
 	case plugincel.RequestVarName:
 		b.reads.request = true
 		return b.input
+	case resourcesVarName:
+		b.reads.resources = true
+		return b.input
 	case plugincel.NamespaceVarName:
 		b.reads.namespace = true
 		return b.input

@@ -26,8 +26,8 @@ type validation struct {
 
 // compiler compiles the expressions of one guardrail and collects what is wrong with them, in the order of their text.
 type compiler struct {
-	planner *planner
-	errors  policies.CompileErrors
+	environments *environments
+	errors       policies.CompileErrors
 }
 
 // params decodes spec.params; nil, CEL's null, where there are none. Integers are int64, as in a decoded object.
@@ -100,7 +100,7 @@ func (c *compiler) compile(env *cel.Env, field, text string, want *cel.Type) (ex
 		c.fail(field, mismatch(text, want, got))
 		return expression{}, nil
 	}
-	plan, err := c.planner.plan(env, ast)
+	plan, err := c.environments.planner.plan(env, ast)
 	if err != nil {
 		c.fail(field, "it can't be made a program: "+err.Error())
 		return expression{}, nil
@@ -108,7 +108,8 @@ func (c *compiler) compile(env *cel.Env, field, text string, want *cel.Type) (ex
 	counted := sync.OnceValues(func() (cel.Program, error) {
 		return env.Program(ast, cel.InterruptCheckFrequency(celconfig.CheckFrequency))
 	})
-	return expression{field: field, plan: plan, checked: ast, counted: counted}, got
+	partial := sync.OnceValues(func() (*partialPlan, error) { return c.environments.newPartialPlan(env, ast) })
+	return expression{field: field, plan: plan, checked: ast, counted: counted, partial: partial}, got
 }
 
 // mismatch says which type an expression must have. A field of an object has any type, which the type checker does not

@@ -73,7 +73,7 @@ func (d *Driver) Compile(
 	if err != nil {
 		return nil, nil, err
 	}
-	c := compiler{planner: d.environments.planner}
+	c := compiler{environments: d.environments}
 	compiled := &program{
 		expressions: expressions{
 			params:        c.params(guardrail),
@@ -96,7 +96,7 @@ func (d *Driver) CompileConditions(_ context.Context, guardrail *v1alpha1.Guardr
 	if len(guardrail.Spec.MatchConditions) == 0 {
 		return nil, nil
 	}
-	c := compiler{planner: d.environments.planner}
+	c := compiler{environments: d.environments}
 	compiled := &conditions{
 		expressions: expressions{
 			params: c.params(guardrail),

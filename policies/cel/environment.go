@@ -18,6 +18,8 @@ const (
 	projectVarName  = "project"
 	offeringVarName = "offering"
 	instanceVarName = "instance"
+	// resourcesVarName is the list of all rendered resources.
+	resourcesVarName = "resources"
 )
 
 // variablesTypeName is the name of the type of "variables", as Kubernetes' type checker calls it in its messages.
@@ -33,7 +35,8 @@ type environments struct {
 	// plain is the scope of all guardrails without variables.
 	plain *scope
 
-	planner *planner
+	// partial plans for inputs with fields that nobody can tell yet.
+	planner, partial *planner
 	// variablesType is the type that the value of "variables" has when an expression asks.
 	variablesType *types.Type
 }
@@ -59,6 +62,7 @@ func newEnvironments() (*environments, error) {
 		cel.Variable(projectVarName, cel.DynType),
 		cel.Variable(offeringVarName, cel.DynType),
 		cel.Variable(instanceVarName, cel.DynType),
+		cel.Variable(resourcesVarName, cel.ListType(cel.DynType)),
 	)
 	if err != nil {
 		return nil, err
@@ -75,7 +79,10 @@ func newEnvironments() (*environments, error) {
 	if e.plain, err = e.newScope(); err != nil {
 		return nil, err
 	}
-	if e.planner, err = newPlanner(e.conditions); err != nil {
+	if e.planner, err = newPlanner(e.conditions, false); err != nil {
+		return nil, err
+	}
+	if e.partial, err = newPlanner(e.conditions, true); err != nil {
 		return nil, err
 	}
 	return e, nil

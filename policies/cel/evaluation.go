@@ -26,6 +26,8 @@ type evaluation struct {
 	// counted says that the cost of expressions is counted. It is not where their bound shows that it can't matter. instant
 	// says that they take no time worth mentioning either.
 	counted, instant bool
+	// partial says that there are fields that nobody can tell yet.
+	partial bool
 	// budget is what is left of the cost that all expressions may have together.
 	budget uint64
 	// exhausted is set by the expression that cost more than was left.
@@ -60,7 +62,14 @@ func (s *expressions) begin(ctx context.Context, in *policies.Input) (*evaluatio
 	if !ok || !isRun {
 		return nil, errors.New("the input could not be converted")
 	}
+	if s.reads.resources {
+		if err := values.resources.render(ctx, values); err != nil {
+			s.pool.Put(run)
+			return nil, err
+		}
+	}
 	run.inputValues, run.ctx, run.set = values, ctx, s
+	run.partial = len(values.unknowns) > 0 || s.reads.resources && len(values.resources.unknowns) > 0
 	counted, timed := s.mayCost(values.sizeOf(s.reads))
 	run.counted, run.instant = counted, !timed
 	run.frame = run.own
@@ -95,15 +104,23 @@ func (r *evaluation) end() {
 
 // eval runs one expression. Once cost or time has run out it runs nothing more.
 func (r *evaluation) eval(e *expression) (ref.Val, error) {
+	if r.partial {
+		return r.evalPartial(e)
+	}
 	if r.instant {
-		return r.evalUncounted(e)
+		return r.evalUncounted(e.plan)
 	}
 	if err := r.stopped(); err != nil {
 		return nil, err
 	}
 	if !r.counted {
-		return r.evalUncounted(e)
+		return r.evalUncounted(e.plan)
 	}
+	return r.evalCounted(e)
+}
+
+// evalCounted runs an expression and charges for it.
+func (r *evaluation) evalCounted(e *expression) (ref.Val, error) {
 	program, err := e.counted()
 	if err != nil {
 		return nil, err
@@ -117,13 +134,13 @@ func (r *evaluation) eval(e *expression) (ref.Val, error) {
 }
 
 // evalUncounted runs an expression whose cost can't matter.
-func (r *evaluation) evalUncounted(e *expression) (value ref.Val, err error) {
+func (r *evaluation) evalUncounted(plan interpreter.InterpretableV2) (value ref.Val, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("internal error: %v", p)
 		}
 	}()
-	value = e.plan.Exec(r.frame)
+	value = plan.Exec(r.frame)
 	failed, ok := value.(*types.Err)
 	if !ok {
 		return value, nil
@@ -176,6 +193,8 @@ func (r *evaluation) ResolveName(name string) (any, bool) {
 		return r.offering, true
 	case instanceVarName:
 		return r.instance, true
+	case resourcesVarName:
+		return r.resources.value, true
 	case plugincel.AuthorizerVarName:
 		r.authorizerValues()
 		return r.authorizer, !r.withoutAuthorizer

@@ -57,7 +57,7 @@ func Measure(compiled policies.Program, in *policies.Input) ([]Measured, error) 
 		m.Cost, m.Counted = *details.ActualCost(), outcomeOf(value, err)
 		run.counted = false
 		run.start(p.budget)
-		value, err = run.evalUncounted(e)
+		value, err = run.evalUncounted(e.plan)
 		m.Uncounted = outcomeOf(value, err)
 	}
 	return measured, nil

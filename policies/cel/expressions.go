@@ -28,6 +28,8 @@ type expression struct {
 	checked *cel.Ast
 	// counted is the program that counts, made when it is first needed: most guardrails never do.
 	counted func() (cel.Program, error)
+	// partial is the plan for inputs with fields that nobody can tell yet, made when it is first needed.
+	partial func() (*partialPlan, error)
 }
 
 // variable is a compiled variable.
@@ -119,13 +121,15 @@ func (s *expressions) costs(size sizes, groups [][]*expression) (total, most flo
 // planner plans expressions of any environment of the driver as cel-go's own programs are planned, but for what counts their
 // cost. All environments have the same functions.
 type planner struct {
+	// partial says that the plans are for inputs with fields that nobody can tell yet.
+	partial   bool
 	functions interpreter.Dispatcher
 	options   []interpreter.PlannerOption
 }
 
 // newPlanner takes over the functions of an environment. The options are those that Kubernetes' environment sets, but for the
 // counting of costs; the environment does not tell them.
-func newPlanner(env *cel.Env) (*planner, error) {
+func newPlanner(env *cel.Env, partial bool) (*planner, error) {
 	functions, known := interpreter.NewDispatcher(), newPatterns()
 	for _, function := range env.Functions() {
 		bindings, err := function.Bindings()
@@ -134,23 +138,32 @@ func newPlanner(env *cel.Env) (*planner, error) {
 		}
 		for _, binding := range bindings {
 			known.remember(binding)
+			if partial {
+				heedUnknown(function.Name(), binding)
+			}
 		}
 		if err := functions.Add(bindings...); err != nil {
 			return nil, fmt.Errorf("building the CEL environment: %w", err)
 		}
 	}
-	return &planner{functions: functions, options: []interpreter.PlannerOption{
+	p := &planner{partial: partial, functions: functions, options: []interpreter.PlannerOption{
 		interpreter.CustomDecoratorV2(optionalOr),
 		interpreter.InterruptableEval(),
 		interpreter.Optimize(),
 		interpreter.CompileRegexConstants(
 			library.FindRegexOptimization, library.FindAllRegexOptimization, interpreter.MatchesRegexOptimization),
-	}}, nil
+	}}
+	if partial {
+		p.options = append(p.options, interpreter.CustomDecoratorV2(partialEquality))
+	}
+	return p, nil
 }
 
 func (p *planner) plan(env *cel.Env, checked *cel.Ast) (interpreter.InterpretableV2, error) {
 	adapter := jsonAdapter{others: env.CELTypeAdapter()}
-	attributes := jsonAttributes{interpreter.NewAttributeFactory(env.Container, adapter, env.CELTypeProvider())}
+	attributes := jsonAttributes{
+		AttributeFactory: interpreter.NewAttributeFactory(env.Container, adapter, env.CELTypeProvider()), partial: p.partial,
+	}
 	return interpreter.NewInterpreter(p.functions, env.Container, env.CELTypeProvider(), adapter, attributes).
 		NewInterpretable(checked.NativeRep(), p.options...)
 }

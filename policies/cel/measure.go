@@ -1,5 +1,7 @@
 package cel
 
+import "github.com/google/cel-go/common/types"
+
 // class is a class of sizes of the input. What expressions can cost at most is known for each class when they are compiled, so
 // that at run time the class of an input tells whether their cost has to be counted.
 type class int8
@@ -117,7 +119,7 @@ func (m *measure) class(within bool) class {
 
 // parts are the parts of an input that are converted only where they are read. The others count as read always.
 type parts struct {
-	request, namespace bool
+	request, namespace, resources bool
 }
 
 // add reports whether all is still within the limits.
@@ -146,7 +148,7 @@ func (m *measure) add(value any) bool {
 				return false
 			}
 		}
-	case nil, bool, int64, float64:
+	case nil, bool, int64, float64, *types.Unknown:
 	default:
 		// Nothing else comes from JSON, so nothing is known of its size.
 		return false

@@ -18,6 +18,13 @@ type program struct {
 
 var _ policies.Program = (*program)(nil)
 
+// violated is a validation that does not hold.
+type violated struct {
+	validation int
+	// dependsOn are the fields that it depends on where nobody can tell yet whether it holds; else nil.
+	dependsOn []string
+}
+
 // boundAll bounds the cost: validations and messageExpressions each have variables of their own.
 func (p *program) boundAll() {
 	validations, messages := make([]*expression, len(p.validations)), []*expression{}
@@ -40,7 +47,7 @@ func (p *program) Evaluate(ctx context.Context, in *policies.Input) ([]policies.
 	}
 	defer run.end()
 
-	var violated []int
+	var found []violated
 	var failed EvaluationErrors
 	for i := range p.validations {
 		e := &p.validations[i].expression
@@ -51,14 +58,14 @@ func (p *program) Evaluate(ctx context.Context, in *policies.Input) ([]policies.
 		case err != nil:
 			failed = append(failed, EvaluationError{Field: e.field, Err: err})
 		case holds != types.True:
-			violated = append(violated, i)
+			found = append(found, violated{validation: i, dependsOn: run.dependsOn(holds)})
 		}
 		// Without an error, the validations that were not run would count as holding.
 		if err != nil && ctx.Err() != nil {
 			break
 		}
 	}
-	findings, err := p.findings(run, violated)
+	findings, err := p.findings(run, found)
 	if err != nil {
 		return nil, append(failed, EvaluationError{Field: "spec.cel.validations", Err: err})
 	}
@@ -70,8 +77,8 @@ func (p *program) Evaluate(ctx context.Context, in *policies.Input) ([]policies.
 
 // findings describes the validations that do not hold. Kubernetes runs the messageExpressions of the others too, with what
 // the validations left of the budget: where that is too little, all validations have failed.
-func (p *program) findings(run *evaluation, violated []int) ([]policies.Finding, error) {
-	if len(violated) == 0 && !run.counted {
+func (p *program) findings(run *evaluation, found []violated) ([]policies.Finding, error) {
+	if len(found) == 0 && !run.counted {
 		return nil, nil
 	}
 	messages := make([]ref.Val, len(p.validations))
@@ -85,17 +92,20 @@ func (p *program) findings(run *evaluation, violated []int) ([]policies.Finding,
 			return nil, ErrOutOfBudget
 		}
 	} else {
-		for _, i := range violated {
-			messages[i] = p.message(run, i)
+		for i := range found {
+			messages[found[i].validation] = p.message(run, found[i].validation)
 		}
 	}
-	if len(violated) == 0 {
+	if len(found) == 0 {
 		return nil, nil
 	}
-	findings := make([]policies.Finding, len(violated))
-	for n, i := range violated {
-		v := &p.validations[i]
-		findings[n] = policies.Finding{Message: v.describe(messages[i]), Field: v.field, Reason: v.reason}
+	findings := make([]policies.Finding, len(found))
+	for n := range found {
+		v := &p.validations[found[n].validation]
+		findings[n] = policies.Finding{
+			Message: v.describe(messages[found[n].validation]), Field: v.field, Reason: v.reason,
+			Unknown: found[n].dependsOn != nil, DependsOn: found[n].dependsOn,
+		}
 	}
 	return findings, nil
 }
@@ -140,6 +150,7 @@ func (c *conditions) Match(ctx context.Context, in *policies.Input) (bool, error
 	defer run.end()
 
 	var failed error
+	var unknown []string
 	holds := true
 	for i := range c.conditions {
 		e := &c.conditions[i]
@@ -154,10 +165,15 @@ func (c *conditions) Match(ctx context.Context, in *policies.Input) (bool, error
 				return false, nil
 			}
 			holds = false
+		case err == nil && types.IsUnknown(value):
+			unknown = append(unknown, run.dependsOn(value)...)
 		}
 	}
 	if !holds {
 		return false, nil
+	}
+	if failed == nil && unknown != nil {
+		return false, &policies.UnknownError{DependsOn: unknown}
 	}
 	return failed == nil, failed
 }

@@ -41,6 +41,7 @@ func newTypedEnvironment() (*typedEnvironment, error) {
 		cel.Variable(plugincel.ObjectVarName, cel.ObjectType(typeInstance)),
 		cel.Variable(plugincel.OldObjectVarName, cel.ObjectType(typeInstance)),
 		cel.Variable(instanceVarName, cel.ObjectType(typeInstance)),
+		cel.Variable(resourcesVarName, cel.ListType(cel.DynType)),
 		cel.Variable(projectVarName, cel.ObjectType(typeProject)),
 		cel.Variable(offeringVarName, cel.ObjectType(typeOffering)),
 		cel.Variable(plugincel.VariableVarName, cel.ObjectType(typeVariables)),
