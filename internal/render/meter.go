@@ -1,0 +1,297 @@
+package render
+
+import (
+	"context"
+	"strings"
+
+	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/ast"
+	"github.com/google/cel-go/common/operators"
+	"github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/common/types/ref"
+	"github.com/google/cel-go/common/types/traits"
+	"github.com/google/cel-go/interpreter"
+)
+
+const (
+	// variableMeter is how an evaluation finds its meter. No identifier can have that name.
+	variableMeter = "@meter"
+	// stepsPerDeadlineCheck is how many steps pass between two looks at the clock: some ten microseconds.
+	stepsPerDeadlineCheck = 256
+	// bytesPerStep is how much text counts one step, as in Kubernetes' costs of CEL it is ten bytes.
+	bytesPerStep = 64
+)
+
+// meter counts the steps of one instance's expressions and watches the deadline. It belongs to one goroutine.
+type meter struct {
+	ctx   context.Context
+	steps int
+	max   int
+	// look is when to look at the deadline next.
+	look int
+	// exceeded is the limit that was hit.
+	exceeded *LimitError
+	// sizes are those of arguments that were evaluated and whose call is yet to come, by the id of the argument.
+	sizes map[int64]int
+}
+
+// take counts steps, and reports whether the evaluation may go on.
+func (m *meter) take(steps int) bool {
+	if m.exceeded != nil {
+		return false
+	}
+	if steps > m.max || m.steps > m.max-steps {
+		m.exceeded = &LimitError{Limit: LimitSteps, Max: m.max, Asked: m.max + 1}
+		return false
+	}
+	m.steps += steps
+	if m.steps < m.look {
+		return true
+	}
+	m.look = m.steps + stepsPerDeadlineCheck
+	return m.inTime()
+}
+
+func (m *meter) inTime() bool {
+	if err := m.ctx.Err(); err != nil && m.exceeded == nil {
+		m.exceeded = &LimitError{Limit: LimitDeadline, Cause: context.Cause(m.ctx)}
+	}
+	return m.exceeded == nil
+}
+
+// watch makes an expression count its steps, and carry what is unknown in an argument through functions. Macros are stopped
+// at any element; a function, which can't be stopped, before it is called, where its work or result may be larger than what it
+// is passed.
+func watch(checked *ast.AST) []cel.ProgramOption {
+	w := watcher{checked: checked, operands: map[int64]operand{}, steps: map[int64]bool{}}
+	w.visit(checked.Expr(), false)
+	if len(w.operands) == 0 && len(w.steps) == 0 {
+		return nil
+	}
+	return []cel.ProgramOption{cel.CustomDecoratorV2(func(i interpreter.InterpretableV2) (interpreter.InterpretableV2, error) {
+		if w.steps[i.ID()] {
+			return &step{i}, nil
+		}
+		if o, ok := w.operands[i.ID()]; ok {
+			o.InterpretableV2 = i
+			return &o, nil
+		}
+		return i, nil
+	})}
+}
+
+// watcher finds what is to be counted in a syntax tree.
+type watcher struct {
+	checked  *ast.AST
+	operands map[int64]operand
+	// steps are the bodies of comprehensions.
+	steps map[int64]bool
+}
+
+func (w *watcher) visit(e ast.Expr, repeated bool) {
+	switch e.Kind() {
+	case ast.CallKind:
+		w.call(e.AsCall(), repeated)
+	case ast.ComprehensionKind:
+		c := e.AsComprehension()
+		w.visit(c.IterRange(), repeated)
+		w.visit(c.AccuInit(), repeated)
+		w.operand(c.IterRange(), operand{})
+		w.steps[c.LoopStep().ID()] = true
+		for _, part := range []ast.Expr{c.LoopCondition(), c.LoopStep(), c.Result()} {
+			w.visit(part, true)
+		}
+	case ast.ListKind:
+		for _, element := range e.AsList().Elements() {
+			w.visit(element, repeated)
+			w.operand(element, operand{})
+		}
+	case ast.MapKind:
+		for _, entry := range e.AsMap().Entries() {
+			w.visit(entry.AsMapEntry().Key(), repeated)
+			w.visit(entry.AsMapEntry().Value(), repeated)
+			w.operand(entry.AsMapEntry().Value(), operand{})
+		}
+	case ast.SelectKind:
+		w.visit(e.AsSelect().Operand(), repeated)
+	case ast.StructKind:
+		for _, field := range e.AsStruct().Fields() {
+			w.visit(field.AsStructField().Value(), repeated)
+		}
+	default:
+	}
+}
+
+// call looks at the arguments of a function.
+func (w *watcher) call(call ast.CallExpr, repeated bool) {
+	var arguments []ast.Expr
+	if call.IsMemberFunction() {
+		arguments = append(arguments, call.Target())
+	}
+	arguments = append(arguments, call.Args()...)
+	for _, argument := range arguments {
+		w.visit(argument, repeated)
+	}
+	switch name := call.FunctionName(); name {
+	case operators.Index, operators.OptIndex, operators.OptSelect:
+		// Their operands are parts of a path.
+		return
+	case operators.LogicalAnd, operators.LogicalOr, operators.LogicalNot, operators.NotStrictlyFalse, operators.Conditional:
+		return
+	default:
+		if work := workOf(name, len(arguments)); work != nil {
+			ids := make([]int64, len(arguments))
+			for i, argument := range arguments {
+				ids[i] = argument.ID()
+				w.force(argument, operand{sized: true})
+			}
+			w.force(arguments[len(arguments)-1], operand{sized: true, work: work, all: ids})
+			return
+		}
+		for _, argument := range arguments {
+			if !isAccumulator(argument) {
+				w.operand(argument, operand{counted: repeated})
+			}
+		}
+	}
+}
+
+// isAccumulator reports whether an argument is what a macro has collected so far, to which it adds without a copy.
+func isAccumulator(e ast.Expr) bool {
+	return e.Kind() == ast.IdentKind && strings.HasPrefix(e.AsIdent(), "@")
+}
+
+// operand notes an argument that may hold other values, or text.
+func (w *watcher) operand(e ast.Expr, o operand) {
+	switch w.checked.GetType(e.ID()).Kind() {
+	case types.BoolKind, types.DoubleKind, types.DurationKind, types.IntKind, types.NullTypeKind, types.TimestampKind,
+		types.TypeKind, types.UintKind:
+		return
+	case types.BytesKind, types.StringKind:
+		if !o.counted {
+			return
+		}
+	default:
+	}
+	w.force(e, o)
+}
+
+func (w *watcher) force(e ast.Expr, o operand) {
+	w.operands[e.ID()] = o
+}
+
+// workOf says how much work a function does with arguments of some sizes, nil where it is in proportion to them.
+func workOf(function string, arguments int) func(sizes []int) int {
+	product := func(a, b int) int {
+		const unbounded = 1 << 40
+		if a > 0 && b > unbounded/a {
+			return unbounded
+		}
+		return a * b
+	}
+	switch {
+	case function == "lists.range" && arguments == 1:
+		return func(sizes []int) int { return sizes[0] }
+	case function == "random.seededString" && arguments == 2:
+		return func(sizes []int) int { return sizes[0] }
+	case function == "distinct" && arguments == 1:
+		return func(sizes []int) int { return product(sizes[0], sizes[0]) / 2 }
+	case function == "join" && arguments == 2:
+		return func(sizes []int) int { return product(sizes[0], sizes[1]/bytesPerStep+1) }
+	case function == "replace" && arguments >= 3:
+		return func(sizes []int) int { return product(sizes[0]+1, sizes[2]/bytesPerStep+1) }
+	}
+	return nil
+}
+
+// step is the body of a comprehension.
+type step struct{ interpreter.InterpretableV2 }
+
+// Exec counts and evaluates the body.
+func (s *step) Exec(frame *interpreter.ExecutionFrame) ref.Val {
+	charge(frame, 1)
+	return s.InterpretableV2.Exec(frame)
+}
+
+// Eval does the same.
+func (s *step) Eval(vars interpreter.Activation) ref.Val { return s.Exec(interpreter.AsFrame(vars)) }
+
+// operand is an argument of a function, an element of a list, or a range.
+type operand struct {
+	interpreter.InterpretableV2
+	// counted says that it is passed again and again, so that each time counts.
+	counted bool
+	// sized says that its size is kept until all arguments are there; work is then counted by those of all.
+	sized bool
+	work  func(sizes []int) int
+	all   []int64
+}
+
+// Exec evaluates the argument. One of which parts are unknown is unknown: functions would take the parts for absent.
+func (o *operand) Exec(frame *interpreter.ExecutionFrame) ref.Val {
+	value := o.InterpretableV2.Exec(frame)
+	if p, ok := value.(partial); ok {
+		if u := p.unknownPart(); u != nil {
+			return u
+		}
+	}
+	switch {
+	case o.sized:
+		o.measure(frame, value)
+	case o.counted:
+		charge(frame, 1+sizeOf(value)/bytesPerStep)
+	}
+	return value
+}
+
+// Eval does the same.
+func (o *operand) Eval(vars interpreter.Activation) ref.Val { return o.Exec(interpreter.AsFrame(vars)) }
+
+func (o *operand) measure(frame *interpreter.ExecutionFrame, value ref.Val) {
+	m := meterOf(frame)
+	if m.sizes == nil {
+		m.sizes = map[int64]int{}
+	}
+	size := sizeOf(value)
+	if number, ok := value.(types.Int); ok {
+		size = int(max(number, 0))
+	}
+	m.sizes[o.ID()] = size
+	if o.work == nil {
+		return
+	}
+	sizes := make([]int, len(o.all))
+	for i, id := range o.all {
+		sizes[i] = m.sizes[id]
+	}
+	charge(frame, o.work(sizes))
+}
+
+// sizeOf is the length of a text, a list or a map.
+func sizeOf(value ref.Val) int {
+	switch v := value.(type) {
+	case types.String:
+		return len(v)
+	case types.Bytes:
+		return len(v)
+	case traits.Sizer:
+		if size, ok := v.Size().(types.Int); ok {
+			return int(size)
+		}
+	}
+	return 0
+}
+
+func meterOf(frame *interpreter.ExecutionFrame) *meter {
+	found, _ := frame.ResolveName(variableMeter)
+	m, _ := found.(*meter)
+	return m
+}
+
+// charge counts steps and ends the evaluation where there are too many, as cel-go does where its own cost limit is hit: by a
+// panic that the program turns into an error. Errors would not do: || and && may absorb them and go on.
+func charge(frame *interpreter.ExecutionFrame, steps int) {
+	if !meterOf(frame).take(steps) {
+		panic(interpreter.EvalCancelledError{Cause: interpreter.CostLimitExceeded, Message: "limit exceeded"})
+	}
+}
