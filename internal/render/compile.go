@@ -65,11 +65,17 @@ func compile(definition Definition, types Types) (*Graph, error) {
 		return nil, err
 	}
 	used := newUsedTypes(types)
+	used.guessScopes(rgd)
 	builder, err := graph.NewBuilder(nil, nil, graph.WithSchemaResolver(used), graph.WithRESTMapper(used))
 	if err != nil {
 		return nil, err
 	}
 	built, err := builder.NewResourceGraphDefinition(rgd, kroConfig())
+	if err != nil && len(used.unknown) > 0 && permit(rgd) {
+		if permitted, again := builder.NewResourceGraphDefinition(rgd, kroConfig()); again == nil {
+			built, err = permitted, nil
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -188,6 +194,7 @@ func newNode(c *expressionCompiler, built *graph.Graph, id string, used *usedTyp
 		if err != nil {
 			return nil, fmt.Errorf("includeWhen ${%s}: %w", condition.UserExpression(), err)
 		}
+		e.user = unpermitted(e.user)
 		n.includeWhen = append(n.includeWhen, e)
 	}
 	expressions := make(map[string]*expression, len(source.Variables))
@@ -210,6 +217,7 @@ func (n *node) addDimensions(c *expressionCompiler, dimensions []graph.ForEachDi
 		if err != nil {
 			return nil, fmt.Errorf("forEach %q: %w", d.Name, err)
 		}
+		e.user = unpermitted(e.user)
 		list, err := outputType(c.env, d.Expression)
 		if err != nil {
 			return nil, fmt.Errorf("forEach %q: %w", d.Name, err)

@@ -9,6 +9,7 @@ func KroGraph(definition Definition, types Types) (*graph.Graph, error) {
 		return nil, err
 	}
 	used := newUsedTypes(types)
+	used.guessScopes(rgd)
 	builder, err := graph.NewBuilder(nil, nil, graph.WithSchemaResolver(used), graph.WithRESTMapper(used))
 	if err != nil {
 		return nil, err

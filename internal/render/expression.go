@@ -127,12 +127,15 @@ func (e *expression) evaluate(vars interpreter.Activation, meter *meter) (result
 	if err != nil {
 		return e.failed(err)
 	}
-	u := unknownIn(value, meter)
+	obstacle := obstacleIn(value, meter)
 	if meter.exceeded != nil {
 		return result{}, meter.exceeded
 	}
-	if u != nil {
-		return result{waitsFor: waiting(u)}, nil
+	switch o := obstacle.(type) {
+	case *types.Unknown:
+		return result{waitsFor: waiting(o)}, nil
+	case *types.Err:
+		return e.failed(o)
 	}
 	native, err := conversion.GoNativeType(value)
 	if err != nil {
@@ -160,39 +163,41 @@ func dataPending() []string {
 	return []string{"no such key", "no such field", "no such attribute", "index out of bounds"}
 }
 
-// unknownIn looks for what is unknown in a value, and counts what is in it: converting it walks all of it, shared parts
-// each time that they occur.
-func unknownIn(value ref.Val, meter *meter) *types.Unknown {
+// obstacleIn looks for what keeps a value from being JSON, something unknown or an error, and counts what is in it: converting
+// it walks all of it, shared parts each time that they occur.
+func obstacleIn(value ref.Val, meter *meter) ref.Val {
 	switch v := value.(type) {
-	case *types.Unknown:
+	case *types.Unknown, *types.Err:
 		return v
 	case partial:
 		// What it holds is of the graph's own objects and counted when those were made.
-		return v.unknownPart()
+		if u := v.unknownPart(); u != nil {
+			return u
+		}
 	case *types.Optional:
 		if v.HasValue() {
-			return unknownIn(v.GetValue(), meter)
+			return obstacleIn(v.GetValue(), meter)
 		}
 	case traits.Lister:
 		for it := v.Iterator(); it.HasNext() == types.True; {
-			if u := unknownInPart(it.Next(), meter); u != nil {
-				return u
+			if o := obstacleInPart(it.Next(), meter); o != nil {
+				return o
 			}
 		}
 	case traits.Mapper:
 		for it := v.Iterator(); it.HasNext() == types.True; {
-			if u := unknownInPart(v.Get(it.Next()), meter); u != nil {
-				return u
+			if o := obstacleInPart(v.Get(it.Next()), meter); o != nil {
+				return o
 			}
 		}
 	}
 	return nil
 }
 
-func unknownInPart(value ref.Val, meter *meter) *types.Unknown {
+func obstacleInPart(value ref.Val, meter *meter) ref.Val {
 	if !meter.take(1) {
-		// Stops the search; the caller sees the meter.
-		return unknown(graph.SchemaVarName)
+		// Ends the search; the caller sees the meter.
+		return types.NewErr("limit exceeded")
 	}
-	return unknownIn(value, meter)
+	return obstacleIn(value, meter)
 }

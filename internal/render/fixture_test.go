@@ -15,7 +15,9 @@ import (
 
 	krov1alpha1 "github.com/kubernetes-sigs/kro/api/v1alpha1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/kube-openapi/pkg/validation/spec"
 	"sigs.k8s.io/yaml"
 
 	"github.com/kroguard/kroguard/internal/render"
@@ -167,4 +169,25 @@ func summary(rendering *policies.Rendering) []string {
 		lines = append(lines, line.String())
 	}
 	return lines
+}
+
+// noKinds knows no kind.
+type noKinds struct{}
+
+func (noKinds) ResolveSchema(schema.GroupVersionKind) (*spec.Schema, error) {
+	return nil, errors.New("nothing is known")
+}
+
+func (noKinds) ResourceFor(schema.GroupVersionKind) (schema.GroupVersionResource, bool, bool) {
+	return schema.GroupVersionResource{}, false, false
+}
+
+// compiled is the graph of a kind.
+func compiled(tb testing.TB, set *render.Set, kind string) *render.Graph {
+	tb.Helper()
+	g, err := set.Graph(schema.ParseGroupKind(kind))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return g
 }

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
 	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/kube-openapi/pkg/validation/spec"
 )
@@ -71,6 +72,10 @@ func (g *Graph) GVK() runtimeschema.GroupVersionKind { return g.gvk }
 // CRD is the CustomResourceDefinition that kro generates. It must not be changed.
 func (g *Graph) CRD() *apiextensionsv1.CustomResourceDefinition { return g.definition }
 
+// Default puts the defaults of the generated CustomResourceDefinition into an instance, as the API server does before
+// admission.
+func (g *Graph) Default(instance map[string]any) { defaulting.Default(instance, g.structure) }
+
 // UnknownKinds are the kinds of the graph's resources of which nothing is known, sorted: their fields are not checked, and
 // whether they have a namespace is a guess.
 func (g *Graph) UnknownKinds() []runtimeschema.GroupVersionKind {
@@ -102,6 +107,12 @@ func (g *Graph) addStructure() error {
 		return fmt.Errorf("making the schema structural: %w", err)
 	}
 	g.structure = structure
-	g.schema, err = CustomSchema(props)
-	return err
+	if g.schema, err = CustomSchema(props); err != nil {
+		return err
+	}
+	if len(g.used.unknown) > 0 {
+		// The types in the status are as unknown as the kinds that they come from.
+		g.schema.Properties[fieldStatus] = *AnyObject()
+	}
+	return nil
 }

@@ -150,10 +150,20 @@ func (w *watcher) call(call ast.CallExpr, repeated bool) {
 		}
 		for _, argument := range arguments {
 			if !isAccumulator(argument) {
-				w.operand(argument, operand{counted: repeated})
+				w.operand(argument, operand{counted: repeated, deep: !isShallow(name)})
 			}
 		}
 	}
+}
+
+// isShallow reports whether a function looks at no more than its arguments themselves.
+func isShallow(function string) bool {
+	switch function {
+	case operators.Add, "cel.@mapInsert", "size", "dyn", "type",
+		"optional.of", "optional.ofNonZeroValue", "hasValue", "value", "or", "orValue":
+		return true
+	}
+	return false
 }
 
 // isAccumulator reports whether an argument is what a macro has collected so far, to which it adds without a copy.
@@ -221,6 +231,9 @@ type operand struct {
 	interpreter.InterpretableV2
 	// counted says that it is passed again and again, so that each time counts.
 	counted bool
+	// deep says that all that it holds is walked, and counts: a list that macros have put together may hold the same list again
+	// and again.
+	deep bool
 	// sized says that its size is kept until all arguments are there; work is then counted by those of all.
 	sized bool
 	work  func(sizes []int) int
@@ -235,6 +248,14 @@ func (o *operand) Exec(frame *interpreter.ExecutionFrame) ref.Val {
 			return u
 		}
 	}
+	if o.deep && isComposite(value) {
+		meter := meterOf(frame)
+		obstacle := obstacleIn(value, meter)
+		charge(frame, 0)
+		if obstacle != nil {
+			return obstacle
+		}
+	}
 	switch {
 	case o.sized:
 		o.measure(frame, value)
@@ -242,6 +263,14 @@ func (o *operand) Exec(frame *interpreter.ExecutionFrame) ref.Val {
 		charge(frame, 1+sizeOf(value)/bytesPerStep)
 	}
 	return value
+}
+
+func isComposite(value ref.Val) bool {
+	switch value.(type) {
+	case traits.Lister, traits.Mapper, *types.Optional:
+		return true
+	}
+	return false
 }
 
 // Eval does the same.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
 	"k8s.io/apimachinery/pkg/runtime"
 	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -179,13 +179,13 @@ func (e *expansion) endless(g *Graph, path []runtimeschema.GroupKind) string {
 // admission does.
 func (e *expansion) admitted(object map[string]any, g *Graph, unresolved *pending) map[string]any {
 	own := runtime.DeepCopyJSON(object)
-	defaulting.Default(own, g.structure)
+	g.Default(own)
 	unresolved.remove(own)
 	if e.admit != nil {
 		if admitted := e.admit(own, g.name); admitted != nil {
 			own = admitted
 		}
-		defaulting.Default(own, g.structure)
+		g.Default(own)
 		unresolved.remove(own)
 	}
 	return own
@@ -202,6 +202,9 @@ func renamed(node string, resources []policies.RenderedResource) []policies.Rend
 				unresolved[j].WaitsFor = inward(node, unresolved[j].WaitsFor)
 			}
 			r.Unresolved = unresolved
+			// The ids in the first part of the reason have changed; the second has none.
+			_, unset, _ := strings.Cut(r.Reason, reasonLacks)
+			r.Reason = reasonOf(unresolved, unset)
 		}
 		renamed[i] = r
 	}

@@ -3,13 +3,16 @@ package render
 import (
 	"fmt"
 
+	krov1alpha1 "github.com/kubernetes-sigs/kro/api/v1alpha1"
 	kroschema "github.com/kubernetes-sigs/kro/pkg/graph/schema"
 	krometadata "github.com/kubernetes-sigs/kro/pkg/metadata"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/cel/openapi/resolver"
 	"k8s.io/kube-openapi/pkg/validation/spec"
+	"sigs.k8s.io/yaml"
 )
 
 // Types is where kinds come from: a cluster's OpenAPI and discovery, or files. It is safe for concurrent use. As long as a
@@ -57,6 +60,8 @@ type usedTypes struct {
 	// schemas are those asked for, by kind.
 	schemas map[runtimeschema.GroupVersionKind]*spec.Schema
 	unknown map[runtimeschema.GroupVersionKind]bool
+	// cluster are kinds taken for cluster-scoped where they are unknown.
+	cluster map[runtimeschema.GroupVersionKind]bool
 }
 
 var (
@@ -69,6 +74,26 @@ func newUsedTypes(types Types) *usedTypes {
 		types:   types,
 		schemas: map[runtimeschema.GroupVersionKind]*spec.Schema{},
 		unknown: map[runtimeschema.GroupVersionKind]bool{},
+		cluster: map[runtimeschema.GroupVersionKind]bool{},
+	}
+}
+
+// guessScopes takes unknown kinds for cluster-scoped whose templates name no namespace, where the instances have none either.
+// kro would refuse the RGD otherwise.
+func (u *usedTypes) guessScopes(rgd *krov1alpha1.ResourceGraphDefinition) {
+	if rgd.Spec.Schema.Scope != krov1alpha1.ResourceScopeCluster {
+		return
+	}
+	for _, resource := range rgd.Spec.Resources {
+		var template struct {
+			metav1.TypeMeta `json:",inline"`
+			Metadata        struct {
+				Namespace string `json:"namespace"`
+			} `json:"metadata"`
+		}
+		if err := yaml.Unmarshal(resource.Template.Raw, &template); err == nil && template.Metadata.Namespace == "" {
+			u.cluster[template.GroupVersionKind()] = true
+		}
 	}
 }
 
@@ -101,7 +126,8 @@ func (u *usedTypes) RESTMapping(kind runtimeschema.GroupKind, versions ...string
 	gvk := kind.WithVersion(versions[0])
 	resource, namespaced, known := u.types.ResourceFor(gvk)
 	if !known {
-		resource, namespaced = krometadata.GetResourceGraphDefinitionInstanceGVR(gvk.Group, gvk.Version, gvk.Kind), true
+		resource = krometadata.GetResourceGraphDefinitionInstanceGVR(gvk.Group, gvk.Version, gvk.Kind)
+		namespaced = !u.cluster[gvk]
 	}
 	scope := meta.RESTScopeRoot
 	if namespaced {

@@ -59,6 +59,9 @@ const (
 	stateUnknown
 )
 
+// reasonLacks begins what the instance lacks.
+const reasonLacks = "the instance lacks a field that it is made of: "
+
 var _ interpreter.Activation = (*walk)(nil)
 
 // ResolveName finds a variable of an expression.
@@ -246,25 +249,29 @@ func (w *walk) rendered(n *node, id string, o *object) policies.RenderedResource
 	r.Node, r.Object, r.Unresolved = id, o.object, o.unresolved
 	switch {
 	case len(o.unresolved) > 0:
-		r.State, r.Reason = policies.ResourcePartial, reasonOf(o)
+		r.State, r.Reason = policies.ResourcePartial, reasonOf(o.unresolved, o.unset)
 	case n.unknown:
 		r.Reason = "nothing is known of the kind " + n.gvk.GroupKind().String() + " in version " + n.gvk.Version
 	}
 	return r
 }
 
-// reasonOf says what a partial resource waits for.
-func reasonOf(o *object) string {
+// reasonOf says what a partial resource waits for, and what the instance lacks.
+func reasonOf(unresolved []policies.UnresolvedField, unset string) string {
 	ids := map[string]bool{}
-	for _, field := range o.unresolved {
+	for _, field := range unresolved {
 		for _, id := range field.WaitsFor {
 			ids[id] = true
 		}
 	}
-	if len(ids) == 0 {
-		return "the instance lacks a field that the resource is made of: " + o.unset
+	var reasons []string
+	if len(ids) > 0 {
+		reasons = append(reasons, "it waits for "+named(slices.Sorted(maps.Keys(ids))))
 	}
-	return "it waits for " + named(slices.Sorted(maps.Keys(ids)))
+	if unset != "" {
+		reasons = append(reasons, reasonLacks+unset)
+	}
+	return strings.Join(reasons, "; ")
 }
 
 // named renders node ids.
