@@ -125,7 +125,7 @@ func newGraph(name string, digest [sha256.Size]byte, built *graph.Graph, used *u
 		},
 		resource:       built.Instance.Meta.GVR,
 		namespaced:     built.Instance.Meta.Namespaced,
-		instanceSchema: built.ResourceSchemas[graph.InstanceNodeID],
+		instanceSchema: newLazySchema(built.ResourceSchemas[graph.InstanceNodeID]),
 		index:          make(map[string]int, len(built.TopologicalOrder)),
 		reads:          metadataReads{fields: map[string]bool{}},
 	}
@@ -176,7 +176,7 @@ func newNode(c *expressionCompiler, built *graph.Graph, id string, used *usedTyp
 		gvr:        source.Meta.GVR,
 		namespaced: source.Meta.Namespaced,
 		unknown:    used.unknown[gvk],
-		schema:     built.ResourceSchemas[id],
+		schema:     newLazySchema(built.ResourceSchemas[id]),
 		applyOrder: strconv.Itoa(built.ApplyOrders[id]),
 	}
 	env := c.env

@@ -29,7 +29,7 @@ type Graph struct {
 	// schema is that of instances where they are nested in another one.
 	schema *spec.Schema
 	// instanceSchema is the schema of the variable "schema".
-	instanceSchema *spec.Schema
+	instanceSchema *lazySchema
 
 	// nodes are in the order in which kro creates them; index is the place of each by its id.
 	nodes []*node
@@ -48,7 +48,7 @@ type node struct {
 	namespaced bool
 	// unknown says that nothing is known of the kind.
 	unknown bool
-	schema  *spec.Schema
+	schema  *lazySchema
 	// dependencies are the places of the nodes that it refers to.
 	dependencies []int
 	applyOrder   string

@@ -7,7 +7,6 @@ import (
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/kubernetes-sigs/kro/pkg/graph"
 	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/kube-openapi/pkg/validation/spec"
 )
 
 // outer marks a node of the graph around a nested instance's in what its resources wait for: once for each level up. No node
@@ -70,7 +69,7 @@ func (p *pending) waits(field string) []string {
 }
 
 // variable is the instance as expressions see it: without its status, and with what the API server will set still unknown.
-func (i instance) variable(s *spec.Schema) ref.Val {
+func (i instance) variable(s *lazySchema) ref.Val {
 	object := make(map[string]any, len(i.object))
 	for key, value := range i.object {
 		if key != fieldStatus {

@@ -13,8 +13,6 @@ import (
 	"github.com/google/cel-go/interpreter"
 	celunstructured "github.com/kubernetes-sigs/kro/pkg/cel/unstructured"
 	"github.com/kubernetes-sigs/kro/pkg/graph"
-	"k8s.io/apiserver/pkg/cel/openapi"
-	"k8s.io/kube-openapi/pkg/validation/spec"
 
 	"github.com/kroguard/kroguard/policies"
 )
@@ -298,9 +296,9 @@ func (w *walk) add(r policies.RenderedResource, unresolved *pending) error {
 }
 
 // valueOf is an object as expressions see it, as in kro's runtime (pkg/runtime/node_context.go, wrapWithSchema).
-func valueOf(object map[string]any, s *spec.Schema) ref.Val {
+func valueOf(object map[string]any, s *lazySchema) ref.Val {
 	if s == nil {
 		return types.DefaultTypeAdapter.NativeToValue(object)
 	}
-	return celunstructured.UnstructuredToVal(object, &openapi.Schema{Schema: s})
+	return celunstructured.UnstructuredToVal(object, s)
 }

@@ -12,8 +12,10 @@ func isClusterScoped(kind runtimeschema.GroupKind) bool {
 			return true
 		}
 	case "admissionregistration.k8s.io", "certificates.k8s.io", "flowcontrol.apiserver.k8s.io", "internal.apiserver.k8s.io",
-		"node.k8s.io", "scheduling.k8s.io", "storagemigration.k8s.io", "authentication.k8s.io", "imagepolicy.k8s.io":
-		return kind.Kind != "PodGroup" && kind.Kind != "Workload" && kind.Kind != "PodCertificateRequest"
+		"node.k8s.io", "storagemigration.k8s.io", "authentication.k8s.io", "imagepolicy.k8s.io":
+		return kind.Kind != "PodCertificateRequest"
+	case "scheduling.k8s.io":
+		return kind.Kind == "PriorityClass"
 	case "authorization.k8s.io":
 		return kind.Kind != "LocalSubjectAccessReview"
 	case "networking.k8s.io":
