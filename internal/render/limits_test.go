@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -22,7 +23,7 @@ func TestAnInstanceThatAsksForTooMuchIsCutOff(t *testing.T) {
 	numbers := func(n int) []any {
 		list := make([]any, n)
 		for i := range list {
-			list[i] = fmt.Sprint(i)
+			list[i] = strconv.Itoa(i)
 		}
 		return list
 	}
