@@ -1,6 +1,7 @@
 package render_test
 
 import (
+	"strconv"
 	"testing"
 
 	"github.com/kubernetes-sigs/kro/pkg/graph"
@@ -110,4 +111,44 @@ func TestRenderingTakesAFractionOfKrosRuntime(t *testing.T) {
 	if repeated*20 > kro {
 		t.Errorf("rendering again takes %.0f allocations, kro's runtime %.0f", repeated, kro)
 	}
+}
+
+// BenchmarkCollections renders two collections of 1,000 elements each.
+func BenchmarkCollections(b *testing.B) {
+	list := make([]any, 1000)
+	for i := range list {
+		list[i] = strconv.Itoa(i)
+	}
+	text := graphOf(`{a: "[]string"}`, configMap("c", "c-${a}", `{x: "${a}"}`)+forEachA+configMap("d", "d-${a}", `{x: "${a}"}`)+forEachA)
+	built, err := render.KroGraph(definition(b, text), kinds.New())
+	if err != nil {
+		b.Fatal(err)
+	}
+	instance := thing(b, "{}")
+	instance["spec"] = map[string]any{"a": list}
+	c := compared{newSet(b, render.Options{CacheEntries: 1, CacheBytes: 1}, text), built, instance}
+	b.Run("kro", func(b *testing.B) {
+		b.ReportAllocs()
+		for range b.N {
+			walkWithKro(b, c)
+		}
+	})
+	b.Run("first", func(b *testing.B) {
+		b.ReportAllocs()
+		for range b.N {
+			renderAgain(b, c)
+		}
+	})
+}
+
+// BenchmarkCompile compiles each of kro's examples.
+func BenchmarkCompile(b *testing.B) {
+	all, types := examples(b), kinds.New(definitions(b)...)
+	b.ResetTimer()
+	for range b.N {
+		for _, e := range all {
+			_, _ = render.Compile(b.Context(), e.definition, types)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N*len(all)), "ms/RGD")
 }

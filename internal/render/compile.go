@@ -79,6 +79,8 @@ func compile(definition Definition, types Types) (*Graph, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A graph outlives the types that it was compiled with.
+	used.types = nil
 	return newGraph(definition.Name, digest, built, used)
 }
 

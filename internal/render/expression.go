@@ -137,12 +137,22 @@ func (e *expression) evaluate(vars interpreter.Activation, meter *meter) (result
 	case *types.Err:
 		return e.failed(o)
 	}
-	native, err := conversion.GoNativeType(value)
-	if err != nil {
-		return result{}, err
-	}
-	native, err = conversion.EnsureJSONSafe(native)
+	native, err := nativeOf(value)
 	return result{value: native}, err
+}
+
+// nativeOf is a value as JSON, converted as kro does it. kro's conversion panics on what no JSON has; a webhook may not.
+func nativeOf(value ref.Val) (native any, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the result is no JSON: %v", r)
+		}
+	}()
+	native, err = conversion.GoNativeType(value)
+	if err != nil {
+		return nil, err
+	}
+	return conversion.EnsureJSONSafe(native)
 }
 
 // failed tells what kro waits for from what is wrong, as kro's runtime does (pkg/runtime/errors.go).

@@ -56,6 +56,7 @@ func CustomSchema(props *apiextensionsv1.JSONSchemaProps) (*spec.Schema, error) 
 // kro's graph builder, which asks for nothing else of a REST mapper.
 type usedTypes struct {
 	meta.RESTMapper
+	// types are nil once the graph is compiled.
 	types Types
 	// schemas are those asked for, by kind.
 	schemas map[runtimeschema.GroupVersionKind]*spec.Schema

@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
@@ -56,9 +53,6 @@ const (
 	stateSkipped
 	stateUnknown
 )
-
-// reasonLacks begins what the instance lacks.
-const reasonLacks = "the instance lacks a field that it is made of: "
 
 var _ interpreter.Activation = (*walk)(nil)
 
@@ -252,37 +246,6 @@ func (w *walk) rendered(n *node, id string, o *object) policies.RenderedResource
 		r.Reason = "nothing is known of the kind " + n.gvk.GroupKind().String() + " in version " + n.gvk.Version
 	}
 	return r
-}
-
-// reasonOf says what a partial resource waits for, and what the instance lacks.
-func reasonOf(unresolved []policies.UnresolvedField, unset string) string {
-	ids := map[string]bool{}
-	for _, field := range unresolved {
-		for _, id := range field.WaitsFor {
-			ids[id] = true
-		}
-	}
-	var reasons []string
-	if len(ids) > 0 {
-		reasons = append(reasons, "it waits for "+named(slices.Sorted(maps.Keys(ids))))
-	}
-	if unset != "" {
-		reasons = append(reasons, reasonLacks+unset)
-	}
-	return strings.Join(reasons, "; ")
-}
-
-// named renders node ids.
-func named(ids []string) string {
-	quoted := make([]string, len(ids))
-	for i, id := range ids {
-		if id == graph.SchemaVarName {
-			quoted[i] = "the instance itself"
-		} else {
-			quoted[i] = fmt.Sprintf("%q", strings.TrimLeft(id, outer))
-		}
-	}
-	return strings.Join(quoted, ", ")
 }
 
 // add adds a resource within the limits.
