@@ -29,7 +29,8 @@ type RenderedResource struct {
 	// Node is kro's node id. What a nested instance expands into has the ids on the way to it before its own, separated by
 	// slashes, and an element of a collection its index behind: "database/subnet[2]".
 	Node string
-	// State says how much is known, Reason why it isn't more: one line for people, empty for ResourceResolved.
+	// State says how much is known, Reason why it isn't more: one line for people, empty for
+	// ResourceResolved but where KindUnknown is set.
 	State  ResourceState
 	Reason string
 
