@@ -61,7 +61,7 @@ func (s *expressions) begin(ctx context.Context, in *policies.Input) (*evaluatio
 		return nil, errors.New("the input could not be converted")
 	}
 	run.inputValues, run.ctx, run.set = values, ctx, s
-	counted, timed := s.mayCost(values.sizeOf(s.reads))
+	counted, timed := s.mayCost(values.sizeOf(s.reads).largest(allOf(s.paramsSize)))
 	run.counted, run.instant = counted, !timed
 	run.frame = run.own
 	if !run.counted && !run.instant {
@@ -169,6 +169,9 @@ func (r *evaluation) ResolveName(name string) (any, bool) {
 	case plugincel.RequestVarName:
 		return r.requestValue(), true
 	case plugincel.NamespaceVarName:
+		if r.set.withoutNamespace {
+			return nil, true
+		}
 		return r.namespaceValue(), true
 	case projectVarName:
 		return r.project, true
