@@ -1,0 +1,66 @@
+package admissionpolicy
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/kroguard/kroguard/policies"
+	"github.com/kroguard/kroguard/policies/cel"
+)
+
+// notYet is an error about what nobody can tell yet.
+type notYet string
+
+// Error says why.
+func (e notYet) Error() string { return string(e) }
+
+// missingField is how CEL says that an object lacks a field.
+const missingField = "no such key"
+
+// settle makes of errors that may be none once the resource exists what they are: unknown findings. What is left are errors. Where
+// the whole match is unsure, so is everything found.
+func settle(findings []policies.Finding, err error, unsure string) ([]policies.Finding, error) {
+	if unsure != "" {
+		for i := range findings {
+			findings[i].Unknown = true
+		}
+		if err != nil {
+			findings = append(findings, unknown(unsure+": "+err.Error()))
+		}
+		return findings, nil
+	}
+	if err == nil {
+		return findings, nil
+	}
+	if _, ok := errors.AsType[notYet](err); ok {
+		return append(findings, unknown(err.Error())), nil
+	}
+	failed, ok := errors.AsType[cel.EvaluationErrors](err)
+	if !ok {
+		if strings.Contains(err.Error(), missingField) {
+			return append(findings, unknownField(err)), nil
+		}
+		return findings, err
+	}
+	var left cel.EvaluationErrors
+	for _, one := range failed {
+		if strings.Contains(one.Err.Error(), missingField) {
+			findings = append(findings, unknownField(one))
+		} else {
+			left = append(left, one)
+		}
+	}
+	if len(left) == 0 {
+		return findings, nil
+	}
+	return findings, left
+}
+
+func unknown(message string) policies.Finding {
+	return policies.Finding{Message: message, Unknown: true}
+}
+
+// unknownField is about a field that an API server may fill in.
+func unknownField(err error) policies.Finding {
+	return unknown("nobody can tell before the API server has filled in what is left out: " + err.Error())
+}
