@@ -105,7 +105,7 @@ func (p *paramRef) namespaceFor(r *request) (string, error) {
 	case p.namespace != "":
 		return p.namespace, nil
 	case r.placeUnknown || r.isNamespace && r.nameUnknown:
-		return "", notYet("the params are looked for in its namespace, which waits for another resource")
+		return "", notYet("its params are looked for in a namespace that can't be told yet")
 	case r.attributes.GetNamespace() == "":
 		return "", errors.New("cannot use namespaced paramRef in policy binding that matches cluster-scoped resources")
 	default:

@@ -90,6 +90,8 @@ func (p *program) Evaluate(ctx context.Context, in *policies.Input) ([]policies.
 		return nil, nil
 	case found == maybe:
 		unsure = "whether the policy is for this can't be told yet"
+	case r.placeUnknown:
+		unsure = "its namespace can't be told yet"
 	case !r.hasNamespace && r.attributes.GetNamespace() != "":
 		// An API server would refuse what is in no namespace, so that by then there is one.
 		unsure = fmt.Sprintf("namespace %q can't be told of yet", r.in.Request.Namespace)

@@ -20,6 +20,9 @@ const missingField = "no such key"
 // settle makes of errors that may be none once the resource exists what they are: unknown findings. What is left are errors. Where
 // the whole match is unsure, so is everything found.
 func settle(findings []policies.Finding, err error, unsure string) ([]policies.Finding, error) {
+	if _, ok := errors.AsType[notYet](err); ok {
+		return append(findings, unknown(err.Error())), nil
+	}
 	if unsure != "" {
 		for i := range findings {
 			findings[i].Unknown = true
@@ -31,9 +34,6 @@ func settle(findings []policies.Finding, err error, unsure string) ([]policies.F
 	}
 	if err == nil {
 		return findings, nil
-	}
-	if _, ok := errors.AsType[notYet](err); ok {
-		return append(findings, unknown(err.Error())), nil
 	}
 	failed, ok := errors.AsType[cel.EvaluationErrors](err)
 	if !ok {
