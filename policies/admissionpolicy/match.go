@@ -54,10 +54,11 @@ func (c *constraints) matches(r *request) (answer, version) {
 	if found == no {
 		return no, version{}
 	}
-	switch excluded, _ := c.matchesRules(c.excludes, r); excluded {
-	case yes:
+	excluded, _ := c.matchesRules(c.excludes, r)
+	if excluded == yes {
 		return no, version{}
-	case maybe:
+	}
+	if excluded == maybe {
 		found = maybe
 	}
 	if len(c.rules) == 0 {

@@ -60,7 +60,7 @@ func (p *paramRef) find(r *request) ([]map[string]any, error) {
 		return []map[string]any{nil}, nil
 	}
 	found, err := p.findKnown(r)
-	if _, ok := errors.AsType[notYet](err); err != nil && !ok {
+	if _, ok := errors.AsType[notYetError](err); err != nil && !ok {
 		return nil, fmt.Errorf("failed to configure binding: %w", err)
 	}
 	return found, err
@@ -105,7 +105,7 @@ func (p *paramRef) namespaceFor(r *request) (string, error) {
 	case p.namespace != "":
 		return p.namespace, nil
 	case r.placeUnknown || r.isNamespace && r.nameUnknown:
-		return "", notYet("its params are looked for in a namespace that can't be told yet")
+		return "", notYetError("its params are looked for in a namespace that can't be told yet")
 	case r.attributes.GetNamespace() == "":
 		return "", errors.New("cannot use namespaced paramRef in policy binding that matches cluster-scoped resources")
 	default:

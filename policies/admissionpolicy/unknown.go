@@ -8,11 +8,11 @@ import (
 	"github.com/kroguard/kroguard/policies/cel"
 )
 
-// notYet is an error about what nobody can tell yet.
-type notYet string
+// notYetError is an error about what nobody can tell yet.
+type notYetError string
 
 // Error says why.
-func (e notYet) Error() string { return string(e) }
+func (e notYetError) Error() string { return string(e) }
 
 // missingField is how CEL says that an object lacks a field.
 const missingField = "no such key"
@@ -20,7 +20,7 @@ const missingField = "no such key"
 // settle makes of errors that may be none once the resource exists what they are: unknown findings. What is left are errors. Where
 // the whole match is unsure, so is everything found.
 func settle(findings []policies.Finding, err error, unsure string) ([]policies.Finding, error) {
-	if _, ok := errors.AsType[notYet](err); ok {
+	if _, ok := errors.AsType[notYetError](err); ok {
 		return append(findings, unknown(err.Error())), nil
 	}
 	if unsure != "" {
