@@ -165,11 +165,25 @@ auditAnnotations: [{key: a, valueExpression: "string(1 / 0)"}]
 func TestANamespaceThatIsNotThereIsNoDenial(t *testing.T) {
 	in := configMap(t)
 	in.Namespace = nil
-	all := admissionpolicy.NewCompiler(options(t)).Compile(
-		definitions{policy(t, "p", `validations: [{expression: "namespaceObject.metadata.name.size() / 0 == 1"}, {expression: "false", message: m}]`)},
-		bindings{bindingOf(t, "p", "b", "{}")})
-	want := []string{"p/b: unknown: m", `p/b: unknown: namespace "payments" can't be told of yet: spec.validations[0].expression: no such key: metadata`}
-	if diff := cmp.Diff(want, said(t, all, in)); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+	for name, test := range map[string]struct {
+		policy string
+		want   []string
+	}{
+		"read": {
+			`validations: [{expression: "namespaceObject.metadata.name.size() / 0 == 1"}, {expression: "false", message: m}]`,
+			[]string{"p/b: unknown: m", `p/b: unknown: namespace "payments" can't be told of yet: spec.validations[0].expression: no such key: metadata`},
+		},
+		"read by a variable": {
+			"variables: [{name: place, expression: namespaceObject}]\n" + `validations: [{expression: "variables.place != null", message: m}]`,
+			[]string{"p/b: unknown: m"},
+		},
+		"not read": {`validations: [{expression: "false", message: m}]`, []string{"p/b: m"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			all := admissionpolicy.NewCompiler(options(t)).Compile(definitions{policy(t, "p", test.policy)}, bindings{bindingOf(t, "p", "b", "{}")})
+			if diff := cmp.Diff(test.want, said(t, all, in)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
 	}
 }

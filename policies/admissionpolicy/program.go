@@ -90,6 +90,7 @@ func (p *program) Evaluate(ctx context.Context, in *policies.Input) ([]policies.
 		return nil, nil
 	case found == maybe:
 		unsure = "whether the policy is for this can't be told yet"
+	case !p.policy.compiled.ReadsNamespace():
 	case r.placeUnknown:
 		unsure = "its namespace can't be told yet"
 	case !r.hasNamespace && r.attributes.GetNamespace() != "":

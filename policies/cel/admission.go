@@ -3,9 +3,11 @@ package cel
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/ast"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	plugincel "k8s.io/apiserver/pkg/admission/plugin/cel"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
@@ -22,6 +24,8 @@ type AdmissionPolicy struct {
 	conditions  *conditions
 	validations *program
 	annotations *annotations
+	// readsNamespace says that what is found may depend on the namespaceObject.
+	readsNamespace bool
 }
 
 // admissionPolicy is where the policy is in a ValidatingAdmissionPolicy.
@@ -83,8 +87,20 @@ func (d *Driver) CompileAdmissionPolicy(
 	if len(c.errors) > 0 {
 		return nil, c.errors
 	}
+	compiled.readsNamespace = compiled.validations.reading(plugincel.NamespaceVarName)
 	compiled.boundAll()
 	return compiled, nil
+}
+
+// reading reports whether a variable or validation names something.
+func (p *program) reading(name string) bool {
+	reads := func(e *expression) bool {
+		return len(ast.MatchDescendants(ast.NavigateAST(e.checked.NativeRep()), func(node ast.NavigableExpr) bool {
+			return node.Kind() == ast.IdentKind && node.AsIdent() == name
+		})) > 0
+	}
+	return slices.ContainsFunc(p.variables, func(v variable) bool { return reads(&v.expression) }) ||
+		slices.ContainsFunc(p.validations, func(v validation) bool { return reads(&v.expression) })
 }
 
 func (p *AdmissionPolicy) boundAll() {
@@ -103,7 +119,7 @@ func (p *AdmissionPolicy) With(params any) *AdmissionPolicy {
 	size := classOf(params)
 	validations := *p.validations
 	validations.params, validations.paramsSize = params, size
-	with := &AdmissionPolicy{validations: &validations}
+	with := &AdmissionPolicy{validations: &validations, readsNamespace: p.readsNamespace}
 	if p.conditions != nil {
 		conditions := *p.conditions
 		conditions.params, conditions.paramsSize = params, size
@@ -129,6 +145,9 @@ func (p *AdmissionPolicy) Match(ctx context.Context, in *policies.Input) (bool, 
 func (p *AdmissionPolicy) Validate(ctx context.Context, in *policies.Input) ([]policies.Finding, error) {
 	return p.validations.Evaluate(ctx, in)
 }
+
+// ReadsNamespace reports whether what Validate finds may depend on the namespaceObject.
+func (p *AdmissionPolicy) ReadsNamespace() bool { return p.readsNamespace }
 
 // Annotates reports whether there are auditAnnotations.
 func (p *AdmissionPolicy) Annotates() bool { return p.annotations != nil }
