@@ -7,7 +7,8 @@
 //
 //   - fields, labels, a name or a namespace that wait for another resource;
 //   - a namespace that isn't there yet;
-//   - an expression that fails since a field is missing: API servers and mutating webhooks fill fields in, and then it would not;
+//   - an expression that fails since the object lacks a field: API servers and mutating webhooks fill fields in, and then it would
+//     not; nobody fills labels and annotations in, though;
 //   - an object that the policy sees in another version, into which nobody here can convert it.
 //
 // The package knows no client. What it looks up, params and other versions of a kind, comes through small interfaces.

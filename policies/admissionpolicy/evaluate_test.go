@@ -61,6 +61,31 @@ validations: [{expression: variables.size == 'small', messageExpression: "'is ' 
 				"p/b: unknown: nobody can tell before the API server has filled in what is left out: spec.matchConditions[0].expression: no such key: absent",
 			},
 		},
+		"a label, which nobody fills in": {
+			`validations: [{expression: "object.metadata.labels['team'] == 'x'"}]`, []string{"p/b failed: spec.validations[0].expression: no such key: team"},
+		},
+		"annotations, by a variable": {
+			"variables: [{name: a, expression: object.metadata.annotations}]\n" + `validations: [{expression: "variables.a.size() == 1"}]`,
+			[]string{`p/b failed: spec.validations[0].expression: variable "a": no such key: annotations`},
+		},
+		"a field that a variable reads": {
+			"variables: [{name: a, expression: object.data.absent}]\n" + `validations: [{expression: "variables.a == 1"}]`, []string{
+				`p/b: unknown: nobody can tell before the API server has filled in what is left out: spec.validations[0].expression: variable "a": no such key: absent`,
+			},
+		},
+		"a key that is computed": {
+			`validations: [{expression: "object.data[request.operation] == 'x'"}]`, []string{
+				"p/b: unknown: nobody can tell before the API server has filled in what is left out: spec.validations[0].expression: no such key: CREATE",
+			},
+		},
+		"a field of the elements of a list": {
+			`validations: [{expression: "[object.data].all(d, d.absent == 'x')"}]`, []string{
+				"p/b: unknown: nobody can tell before the API server has filled in what is left out: spec.validations[0].expression: no such key: absent",
+			},
+		},
+		"a field of the request": {
+			`validations: [{expression: "request.userInfo.extra.size() == 1"}]`, []string{"p/b failed: spec.validations[0].expression: no such key: extra"},
+		},
 		"an auditAnnotation that fails": {
 			`auditAnnotations: [{key: a, valueExpression: "string(1 / 0)"}, {key: b, valueExpression: "'x'"}]`,
 			[]string{"p/b failed: spec.auditAnnotations[0].valueExpression: division by zero"},

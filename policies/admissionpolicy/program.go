@@ -107,10 +107,10 @@ func (p *program) Evaluate(ctx context.Context, in *policies.Input) ([]policies.
 		if p.does&configuration == 0 {
 			return nil, nil
 		}
-		return settle(nil, err, unsure)
+		return p.policy.settle(nil, err, unsure)
 	}
 	findings, err := p.evaluateAll(ctx, converted, all)
-	return settle(findings, err, unsure)
+	return p.policy.settle(findings, err, unsure)
 }
 
 // evaluateAll judges by all params, with the errors of all.

@@ -2,7 +2,6 @@ package admissionpolicy
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/kroguard/kroguard/policies"
 	"github.com/kroguard/kroguard/policies/cel"
@@ -14,12 +13,9 @@ type notYetError string
 // Error says why.
 func (e notYetError) Error() string { return string(e) }
 
-// missingField is how CEL says that an object lacks a field.
-const missingField = "no such key"
-
 // settle makes of errors that may be none once the resource exists what they are: unknown findings. What is left are errors. Where
 // the whole match is unsure, so is everything found.
-func settle(findings []policies.Finding, err error, unsure string) ([]policies.Finding, error) {
+func (p *policy) settle(findings []policies.Finding, err error, unsure string) ([]policies.Finding, error) {
 	if _, ok := errors.AsType[notYetError](err); ok {
 		return append(findings, unknown(err.Error())), nil
 	}
@@ -32,20 +28,14 @@ func settle(findings []policies.Finding, err error, unsure string) ([]policies.F
 		}
 		return findings, nil
 	}
-	if err == nil {
-		return findings, nil
-	}
 	failed, ok := errors.AsType[cel.EvaluationErrors](err)
 	if !ok {
-		if strings.Contains(err.Error(), missingField) {
-			return append(findings, unknownField(err)), nil
-		}
 		return findings, err
 	}
 	var left cel.EvaluationErrors
 	for _, one := range failed {
-		if strings.Contains(one.Err.Error(), missingField) {
-			findings = append(findings, unknownField(one))
+		if p.compiled.MayBeFilledIn(one) {
+			findings = append(findings, unknown("nobody can tell before the API server has filled in what is left out: "+one.Error()))
 		} else {
 			left = append(left, one)
 		}
@@ -58,9 +48,4 @@ func settle(findings []policies.Finding, err error, unsure string) ([]policies.F
 
 func unknown(message string) policies.Finding {
 	return policies.Finding{Message: message, Unknown: true}
-}
-
-// unknownField is about a field that an API server may fill in.
-func unknownField(err error) policies.Finding {
-	return unknown("nobody can tell before the API server has filled in what is left out: " + err.Error())
 }

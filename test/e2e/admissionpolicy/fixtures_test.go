@@ -173,23 +173,23 @@ func matching() map[string]string {
 // bindings' specs after it.
 func expressing() map[string][]string {
 	const (
-		any         = "\n  matchConstraints: {resourceRules: [{apiGroups: ['', apps, rbac.authorization.k8s.io], apiVersions: [v1], resources: ['*'], operations: ['*']}]}\n"
+		anything    = "\n  matchConstraints: {resourceRules: [{apiGroups: ['', apps, rbac.authorization.k8s.io], apiVersions: [v1], resources: ['*'], operations: ['*']}]}\n"
 		deployments = "\n  matchConstraints: {resourceRules: [{apiGroups: [apps], apiVersions: [v1], resources: [deployments], operations: ['*']}]}\n"
 		limit       = deployments + "  paramKind: {apiVersion: example.com/v1, kind: Limit}\n"
 		checked     = `  validations: [{expression: "params == null || object.spec.replicas <= params.max", messageExpression: "string(object.spec.replicas) + ' of ' + string(params.max)"}]` + "\n"
 		plain       = "{}"
 	)
 	return map[string][]string{
-		"conditions":            {any + "  matchConditions: [{name: a, expression: has(object.data)}, {name: b, expression: \"'tier' in object.metadata.labels\"}]" + seen, plain},
-		"conditions-namespace":  {any + "  matchConditions: [{name: a, expression: namespaceObject == null}]" + seen, plain},
-		"conditions-failing":    {any + "  matchConditions: [{name: a, expression: 1 / 0 == 1}]" + seen, plain},
-		"conditions-ignored":    {any + "  failurePolicy: Ignore\n  matchConditions: [{name: a, expression: 1 / 0 == 1}]" + seen, plain},
+		"conditions":            {anything + "  matchConditions: [{name: a, expression: has(object.data)}, {name: b, expression: \"'tier' in object.metadata.labels\"}]" + seen, plain},
+		"conditions-namespace":  {anything + "  matchConditions: [{name: a, expression: namespaceObject == null}]" + seen, plain},
+		"conditions-failing":    {anything + "  matchConditions: [{name: a, expression: 1 / 0 == 1}]" + seen, plain},
+		"conditions-ignored":    {anything + "  failurePolicy: Ignore\n  matchConditions: [{name: a, expression: 1 / 0 == 1}]" + seen, plain},
 		"variables":             {deployments + "  variables: [{name: images, expression: 'object.spec.template.spec.containers.map(c, c.image)'}]\n  validations: [{expression: \"variables.images.all(i, i.startsWith('registry.example.com/'))\", messageExpression: \"variables.images.join(', ')\", reason: Forbidden}]", plain},
-		"failing":               {any + "  validations: [{expression: 1 / 0 == 1}, {expression: \"false\", message: no}]", plain},
-		"ignored":               {any + "  failurePolicy: Ignore\n  validations: [{expression: 1 / 0 == 1}, {expression: \"false\", message: no}]", plain},
-		"missing":               {any + "  validations: [{expression: \"object.data.size == 'small'\"}]", plain},
-		"annotations":           {any + "  auditAnnotations: [{key: a, valueExpression: \"'x'\"}]\n  validations: [{expression: 'true'}]", plain},
-		"annotations-failing":   {any + "  auditAnnotations: [{key: a, valueExpression: string(1 / 0)}]\n  validations: [{expression: 'true'}]", plain},
+		"failing":               {anything + "  validations: [{expression: 1 / 0 == 1}, {expression: \"false\", message: no}]", plain},
+		"ignored":               {anything + "  failurePolicy: Ignore\n  validations: [{expression: 1 / 0 == 1}, {expression: \"false\", message: no}]", plain},
+		"missing":               {anything + "  validations: [{expression: \"object.data.size == 'small'\"}]", plain},
+		"annotations":           {anything + "  auditAnnotations: [{key: a, valueExpression: \"'x'\"}]\n  validations: [{expression: 'true'}]", plain},
+		"annotations-failing":   {anything + "  auditAnnotations: [{key: a, valueExpression: string(1 / 0)}]\n  validations: [{expression: 'true'}]", plain},
 		"params-own-namespace":  {limit + checked, "paramRef: {name: replicas, parameterNotFoundAction: Allow}"},
 		"params-required":       {limit + checked, "paramRef: {name: replicas, parameterNotFoundAction: Deny}"},
 		"params-ignored":        {limit + "  failurePolicy: Ignore\n" + checked, "paramRef: {name: replicas, parameterNotFoundAction: Deny}"},
@@ -200,7 +200,7 @@ func expressing() map[string][]string {
 		"params-cluster":        {deployments + "  paramKind: {apiVersion: example.com/v1, kind: Ceiling}\n" + checked, "paramRef: {name: replicas, parameterNotFoundAction: Deny}"},
 		"params-cluster-wrong":  {deployments + "  paramKind: {apiVersion: example.com/v1, kind: Ceiling}\n" + checked, "paramRef: {name: replicas, namespace: platform, parameterNotFoundAction: Deny}"},
 		"params-config-map":     {deployments + "  paramKind: {apiVersion: v1, kind: ConfigMap}\n  validations: [{expression: 'object.spec.template.spec.containers.all(c, c.image.startsWith(params.data.allowed))', messageExpression: \"'not from ' + params.data.allowed + ' ' + params.kind\"}]", "paramRef: {name: registries, namespace: platform, parameterNotFoundAction: Deny}"},
-		"params-cluster-scoped": {any + "  paramKind: {apiVersion: example.com/v1, kind: Limit}" + seen, "paramRef: {name: replicas, parameterNotFoundAction: Allow}"},
+		"params-cluster-scoped": {anything + "  paramKind: {apiVersion: example.com/v1, kind: Limit}" + seen, "paramRef: {name: replicas, parameterNotFoundAction: Allow}"},
 		"params-unknown-kind":   {deployments + "  paramKind: {apiVersion: example.com/v1, kind: Absent}\n  validations: [{expression: 'false'}]", "paramRef: {name: x, parameterNotFoundAction: Allow}"},
 		"two-bindings":          {limit + checked, "paramRef: {name: replicas, parameterNotFoundAction: Allow}", "{paramRef: {name: strict, parameterNotFoundAction: Allow}, matchResources: {namespaceSelector: {matchLabels: {env: prod}}}}"},
 	}

@@ -153,7 +153,7 @@ func answerOf(t *testing.T, texts []string, err error) answer {
 	if err == nil {
 		return a
 	}
-	status, ok := err.(apierrors.APIStatus) //nolint:errorlint // the client wraps nothing
+	status, ok := err.(apierrors.APIStatus)
 	if !ok {
 		t.Fatal(err)
 	}
