@@ -14,6 +14,10 @@ import (
 const bomb = "[1,2,3,4,5,6,7,8,9,10].all(a, [1,2,3,4,5,6,7,8,9,10].all(b, [1,2,3,4,5,6,7,8,9,10].all(c, [1,2,3,4,5,6,7,8,9,10].all(d, " +
 	"[1,2,3,4,5,6,7,8,9,10].all(e, [1,2,3,4,5,6,7,8,9,10].all(f, a + b + c + d + e + f > 0))))))"
 
+// costly costs less than one expression may, and more than a hundred may together.
+const costly = "[1,2,3,4,5,6,7,8,9,10].all(a, [1,2,3,4,5,6,7,8,9,10].all(b, [1,2,3,4,5,6,7,8,9,10].all(c, " +
+	"[1,2,3,4,5,6,7,8,9,10].all(d, a + b + c + d > 0))))"
+
 func TestWhatIsSaid(t *testing.T) {
 	for name, test := range map[string]struct {
 		policy string
@@ -91,6 +95,11 @@ validations: [{expression: variables.size == 'small', messageExpression: "'is ' 
 			[]string{"p/b failed: spec.auditAnnotations[0].valueExpression: division by zero"},
 		},
 		"nothing of an auditAnnotation that does not": {`auditAnnotations: [{key: a, valueExpression: "'x'"}]`, nil},
+		"auditAnnotations that cost too much: the validations are forgotten, as in Kubernetes": {
+			`validations: [{expression: "false", message: x}]` + "\nauditAnnotations: [" + strings.TrimSuffix(strings.Repeat(
+				"{key: a, valueExpression: \""+costly+" ? 'a' : ''\"}, ", 120), ", ") + "]",
+			[]string{"p/b failed: spec.auditAnnotations[87].valueExpression: the guardrail's cost budget is used up, no further expression is run"},
+		},
 		"what costs too much": {
 			"validations: [{expression: \"" + bomb + "\"}]", []string{"p/b failed: spec.validations[0].expression: operation " + "cancel" + "led: actual cost limit exceeded"},
 		},

@@ -216,3 +216,15 @@ func TestWhatCantBeToldYetIsNoDenial(t *testing.T) {
 		})
 	}
 }
+
+// TestANameIsTheObjectsWhereTheRequestHasNone: API servers take it from there when something is created.
+func TestANameIsTheObjectsWhereTheRequestHasNone(t *testing.T) {
+	in := configMap(t)
+	in.Request.Name = ""
+	all := admissionpolicy.NewCompiler(options(t)).Compile(definitions{policy(t, "p", `matchConstraints: {resourceRules: `+
+		`[{apiGroups: [""], apiVersions: [v1], resources: [configmaps], operations: ["*"], resourceNames: [settings]}]}`)},
+		bindings{bindingOf(t, "p", "b", "{}")})
+	if diff := cmp.Diff([]string{"p/b: denied"}, said(t, all, in)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -152,3 +152,14 @@ func TestParamKinds(t *testing.T) {
 		t.Errorf("got %v (-want +got):\n%s", got, diff)
 	}
 }
+
+// TestAnUnknownParamKindIsThePolicysFailure: an API server refuses then whatever the policy is for, before it looks at its bindings.
+func TestAnUnknownParamKindIsThePolicysFailure(t *testing.T) {
+	all := admissionpolicy.NewCompiler(options(t)).Compile(
+		definitions{policy(t, "p", "paramKind: {apiVersion: example.com/v1, kind: Absent}")},
+		bindings{bindingOf(t, "p", "b", "matchResources: {namespaceSelector: {matchLabels: {env: other}}}")})
+	want := []string{"p/b failed: failed to configure policy: failed to find resource referenced by paramKind: 'example.com/v1, Kind=Absent'"}
+	if diff := cmp.Diff(want, said(t, all, configMap(t))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
