@@ -140,7 +140,11 @@ func (in *Input) ofResource(inputs *resourceInputs, i int, user authenticationv1
 	if old, existed := inputs.old[keyOfResource(resource)]; existed {
 		request.Operation, options.OldObject = admissionv1.Update, old.Object
 	}
-	if request.Namespace != "" {
+	switch {
+	case resource.GVK.Group == corev1.GroupName && resource.GVK.Kind == "Namespace":
+		// An API server calls a namespace that is created the request's, and has no object for it.
+		request.Namespace = request.Name
+	case request.Namespace != "":
 		options.Namespace = in.namespaceOf(request.Namespace)
 	}
 	input := NewInput(options)

@@ -14,6 +14,7 @@ import (
 	"slices"
 
 	krov1alpha1 "github.com/kubernetes-sigs/kro/api/v1alpha1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
@@ -30,6 +31,9 @@ type Configuration struct {
 	Projects   []*v1alpha1.Project
 	Offerings  []*krov1alpha1.ResourceGraphDefinition
 	Namespaces []*corev1.Namespace
+	// AdmissionPolicies and AdmissionBindings are a cluster's own policies; Others may have their params.
+	AdmissionPolicies []*admissionregistrationv1.ValidatingAdmissionPolicy
+	AdmissionBindings []*admissionregistrationv1.ValidatingAdmissionPolicyBinding
 	// Others are objects of all other kinds, in the order in which they were read.
 	Others []Object
 }
@@ -131,6 +135,10 @@ func (c *Configuration) add(source string, document []byte) error {
 		return decode(document, &c.Offerings)
 	case runtimeschema.GroupKind{Kind: "Namespace"}:
 		return decode(document, &c.Namespaces)
+	case runtimeschema.GroupKind{Group: admissionregistrationv1.GroupName, Kind: "ValidatingAdmissionPolicy"}:
+		return decode(document, &c.AdmissionPolicies)
+	case runtimeschema.GroupKind{Group: admissionregistrationv1.GroupName, Kind: "ValidatingAdmissionPolicyBinding"}:
+		return decode(document, &c.AdmissionBindings)
 	}
 	c.Others = append(c.Others, Object{Source: source, Kind: kind, Namespace: meta.Namespace, Name: meta.Name, Raw: raw})
 	return nil

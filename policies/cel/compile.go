@@ -27,8 +27,13 @@ type validation struct {
 // compiler compiles the expressions of one guardrail and collects what is wrong with them, in the order of their text.
 type compiler struct {
 	environments *environments
-	errors       policies.CompileErrors
+	// policy is the path of the policy's fields: "spec.cel.".
+	policy string
+	errors policies.CompileErrors
 }
+
+// guardrailPolicy is where the policy is in a Guardrail.
+const guardrailPolicy = "spec.cel."
 
 // params decodes spec.params; nil, CEL's null, where there are none. Integers are int64, as in a decoded object.
 func (c *compiler) params(guardrail *v1alpha1.Guardrail) any {
@@ -55,7 +60,7 @@ func (c *compiler) conditions(env *cel.Env, sources []v1alpha1.MatchCondition) [
 func (c *compiler) variables(scope *scope, sources []v1alpha1.CELVariable) []variable {
 	compiled := make([]variable, len(sources))
 	for i := range sources {
-		field := fmt.Sprintf("spec.cel.variables[%d]", i)
+		field := fmt.Sprintf("%svariables[%d]", c.policy, i)
 		name := sources[i].Name
 		if _, ok := scope.variables.Fields[name]; ok {
 			c.fail(field+".name", fmt.Sprintf("there are two variables %q", name))
@@ -71,7 +76,7 @@ func (c *compiler) validations(scope *scope, sources []v1alpha1.CELValidation) [
 	compiled := make([]validation, len(sources))
 	for i := range sources {
 		source := &sources[i]
-		place := fmt.Sprintf("spec.cel.validations[%d]", i)
+		place := fmt.Sprintf("%svalidations[%d]", c.policy, i)
 		v := validation{
 			fallback: fallbackMessage(source),
 			reason:   string(source.Reason),

@@ -32,6 +32,7 @@ const Engine = "CEL"
 // Driver compiles guardrails in CEL, and the matchConditions of all guardrails. It is immutable and safe for concurrent use.
 type Driver struct {
 	environments *environments
+	admission    *admissionEnvironments
 	types        *typeChecks
 	// pool holds the evaluations that are not in use.
 	pool *sync.Pool
@@ -44,7 +45,7 @@ var (
 
 // New builds a Driver. It fails only where Kubernetes' CEL libraries do not fit together.
 func New() (*Driver, error) {
-	environments, err := newEnvironments()
+	environments, err := newEnvironments(guardrailVariables()...)
 	if err != nil {
 		return nil, err
 	}
@@ -54,6 +55,7 @@ func New() (*Driver, error) {
 	}
 	return &Driver{
 		environments: environments, types: &typeChecks{env: typed}, pool: &sync.Pool{New: newEvaluation},
+		admission: newAdmissionEnvironments(),
 	}, nil
 }
 
@@ -73,8 +75,9 @@ func (d *Driver) Compile(
 	if err != nil {
 		return nil, nil, err
 	}
-	c := compiler{environments: d.environments}
+	c := compiler{environments: d.environments, policy: guardrailPolicy}
 	compiled := &program{
+		field: guardrailPolicy + "validations",
 		expressions: expressions{
 			params:        c.params(guardrail),
 			variables:     c.variables(scope, policy.Variables),

@@ -50,20 +50,16 @@ type scope struct {
 	expressions, messages *cel.Env
 }
 
-func newEnvironments() (*environments, error) {
+// newEnvironments declares what Kubernetes always does, and further variables.
+func newEnvironments(variables ...cel.EnvOption) (*environments, error) {
 	base := environment.MustBaseEnvSet(environment.DefaultCompatibilityVersion())
 	request, namespace := plugincel.BuildRequestType(), plugincel.BuildNamespaceType()
-	messages, err := extend(base, []*apiservercel.DeclType{request, namespace},
+	messages, err := extend(base, []*apiservercel.DeclType{request, namespace}, append([]cel.EnvOption{
 		cel.Variable(plugincel.ObjectVarName, cel.DynType),
 		cel.Variable(plugincel.OldObjectVarName, cel.DynType),
-		cel.Variable(plugincel.ParamsVarName, cel.DynType),
 		cel.Variable(plugincel.RequestVarName, request.CelType()),
 		cel.Variable(plugincel.NamespaceVarName, namespace.CelType()),
-		cel.Variable(projectVarName, cel.DynType),
-		cel.Variable(offeringVarName, cel.DynType),
-		cel.Variable(instanceVarName, cel.DynType),
-		cel.Variable(resourcesVarName, cel.ListType(cel.DynType)),
-	)
+	}, variables...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +82,17 @@ func newEnvironments() (*environments, error) {
 		return nil, err
 	}
 	return e, nil
+}
+
+// guardrailVariables are those that only some policies have, or none but guardrails.
+func guardrailVariables() []cel.EnvOption {
+	return []cel.EnvOption{
+		cel.Variable(plugincel.ParamsVarName, cel.DynType),
+		cel.Variable(projectVarName, cel.DynType),
+		cel.Variable(offeringVarName, cel.DynType),
+		cel.Variable(instanceVarName, cel.DynType),
+		cel.Variable(resourcesVarName, cel.ListType(cel.DynType)),
+	}
 }
 
 // scope yields the scope of a guardrail. Those without variables share one.

@@ -70,7 +70,7 @@ func (s *expressions) begin(ctx context.Context, in *policies.Input) (*evaluatio
 	}
 	run.inputValues, run.ctx, run.set = values, ctx, s
 	run.partial = len(values.unknowns) > 0 || s.reads.resources && len(values.resources.unknowns) > 0
-	counted, timed := s.mayCost(values.sizeOf(s.reads))
+	counted, timed := s.mayCost(values.sizeOf(s.reads).largest(allOf(s.paramsSize)))
 	run.counted, run.instant = counted, !timed
 	run.frame = run.own
 	if !run.counted && !run.instant {
@@ -186,6 +186,9 @@ func (r *evaluation) ResolveName(name string) (any, bool) {
 	case plugincel.RequestVarName:
 		return r.requestValue(), true
 	case plugincel.NamespaceVarName:
+		if r.set.withoutNamespace {
+			return nil, true
+		}
 		return r.namespaceValue(), true
 	case projectVarName:
 		return r.project, true

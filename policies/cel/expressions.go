@@ -41,8 +41,12 @@ type variable struct {
 
 // expressions are what is common to the expressions of a policy, or of the matchConditions of a guardrail.
 type expressions struct {
-	params    any
-	variables []variable
+	params any
+	// paramsSize is the size of params.
+	paramsSize class
+	// withoutNamespace hides the namespaceObject: it is null.
+	withoutNamespace bool
+	variables        []variable
 	// variablesType is the type of the value of "variables".
 	variablesType *types.Type
 	// budget is what they may cost together.
@@ -61,8 +65,8 @@ func (s *expressions) bound(groups ...[]*expression) {
 	for c := range s.uncounted {
 		s.uncounted[c], s.instant[c] = never, never
 	}
-	smallest := classOf(s.params)
-	for lean := smallest; lean < numClasses; lean++ {
+	s.paramsSize = classOf(s.params)
+	for lean := s.paramsSize; lean < numClasses; lean++ {
 		least, most := s.costs(sizes{lean: lean, full: lean}, groups)
 		for full := lean; full < numClasses; full++ {
 			total := least

@@ -13,6 +13,8 @@ import (
 type program struct {
 	expressions
 
+	// field is the path of the validations.
+	field       string
 	validations []validation
 }
 
@@ -67,7 +69,7 @@ func (p *program) Evaluate(ctx context.Context, in *policies.Input) ([]policies.
 	}
 	findings, err := p.findings(run, found)
 	if err != nil {
-		return nil, append(failed, EvaluationError{Field: "spec.cel.validations", Err: err})
+		return nil, append(failed, EvaluationError{Field: p.field, Err: err})
 	}
 	if len(failed) > 0 {
 		return findings, failed

@@ -37,6 +37,8 @@ func foreignKinds() []string {
 	return []string{
 		"templates.gatekeeper.sh/v1 ConstraintTemplate",
 		"admissionregistration.k8s.io/v1 ValidatingAdmissionPolicy",
+		"admissionregistration.k8s.io/v1 ValidatingAdmissionPolicyBinding",
+		"v1 ConfigMap",
 	}
 }
 
