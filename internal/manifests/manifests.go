@@ -13,14 +13,17 @@ import (
 	"path/filepath"
 	"slices"
 
+	internalv1alpha1 "github.com/kubernetes-sigs/kro/api/internal.kro.run/v1alpha1"
 	krov1alpha1 "github.com/kubernetes-sigs/kro/api/v1alpha1"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
 
+	"github.com/kroguard/kroguard/internal/render"
 	"github.com/kroguard/kroguard/policies/v1alpha1"
 )
 
@@ -31,6 +34,12 @@ type Configuration struct {
 	Projects   []*v1alpha1.Project
 	Offerings  []*krov1alpha1.ResourceGraphDefinition
 	Namespaces []*corev1.Namespace
+	// Definitions are CustomResourceDefinitions: the kinds of what instances expand into.
+	Definitions []*apiextensionsv1.CustomResourceDefinition
+	// Types are the kinds of a cluster; nil where those of Definitions and Kubernetes' own are all that is known.
+	Types render.Types
+	// Revisions are kro's GraphRevisions; files hardly ever have them.
+	Revisions []*internalv1alpha1.GraphRevision
 	// AdmissionPolicies and AdmissionBindings are a cluster's own policies; Others may have their params.
 	AdmissionPolicies []*admissionregistrationv1.ValidatingAdmissionPolicy
 	AdmissionBindings []*admissionregistrationv1.ValidatingAdmissionPolicyBinding
@@ -133,6 +142,8 @@ func (c *Configuration) add(source string, document []byte) error {
 		return decode(document, &c.Projects)
 	case runtimeschema.GroupKind{Group: krov1alpha1.GroupVersion.Group, Kind: "ResourceGraphDefinition"}:
 		return decode(document, &c.Offerings)
+	case runtimeschema.GroupKind{Group: apiextensionsv1.GroupName, Kind: "CustomResourceDefinition"}:
+		return decodeLenient(document, &c.Definitions)
 	case runtimeschema.GroupKind{Kind: "Namespace"}:
 		return decode(document, &c.Namespaces)
 	case runtimeschema.GroupKind{Group: admissionregistrationv1.GroupName, Kind: "ValidatingAdmissionPolicy"}:
@@ -148,6 +159,16 @@ func (c *Configuration) add(source string, document []byte) error {
 func decode[T any](document []byte, into *[]*T) error {
 	object := new(T)
 	if err := yaml.UnmarshalStrict(document, object); err != nil {
+		return err
+	}
+	*into = append(*into, object)
+	return nil
+}
+
+// decodeLenient is decode for what others generate, with fields that newer versions of the kind have.
+func decodeLenient[T any](document []byte, into *[]*T) error {
+	object := new(T)
+	if err := yaml.Unmarshal(document, object); err != nil {
 		return err
 	}
 	*into = append(*into, object)

@@ -13,6 +13,8 @@ import (
 
 	"github.com/kroguard/kroguard/internal/offering"
 	"github.com/kroguard/kroguard/internal/project"
+	"github.com/kroguard/kroguard/internal/render"
+	"github.com/kroguard/kroguard/internal/render/kinds"
 	"github.com/kroguard/kroguard/internal/review"
 	"github.com/kroguard/kroguard/policies"
 )
@@ -48,15 +50,27 @@ func (c *Configuration) Snapshot(ctx context.Context, compiler *policies.Compile
 			errs = append(errs, fmt.Errorf("guardrail %s does not compile: %w", info.Name, info.Err))
 		}
 	}
+	catalog := offering.NewCatalog(offerings)
+	graphs, err := c.graphs(ctx, catalog)
+	errs = append(errs, err)
 	namespaces := c.namespaces()
 	places := make([]project.Namespace, 0, len(namespaces))
 	for _, namespace := range namespaces {
 		places = append(places, project.Namespace{Name: namespace.Name, Labels: namespace.Labels})
 	}
 	return &review.Snapshot{
-		Offerings: offering.NewCatalog(offerings), Projects: project.NewIndex(claims, places), Guardrails: set,
-		Namespaces: namespaces, Settings: settings,
+		Offerings: catalog, Projects: project.NewIndex(claims, places), Guardrails: set,
+		Graphs: graphs, Namespaces: namespaces, Settings: settings,
 	}, errors.Join(errs...)
+}
+
+// graphs compiles what renders instances. An RGD that can't be rendered is no error here: what has to be rendered will say so.
+func (c *Configuration) graphs(ctx context.Context, catalog *offering.Catalog) (*render.Set, error) {
+	types := c.Types
+	if types == nil {
+		types = kinds.New(c.Definitions...)
+	}
+	return render.NewSet(ctx, render.Definitions(c.Offerings, c.Revisions, catalog.Counts), types, render.Options{}, nil)
 }
 
 func (c *Configuration) namespaces() map[string]*corev1.Namespace {

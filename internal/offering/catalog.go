@@ -88,3 +88,13 @@ func (c *Catalog) Conflicts() []Conflict {
 	}
 	return c.conflicts
 }
+
+// Counts reports whether instances of the kind of an RGD are the RGD's: another one may have claimed the kind before.
+func (c *Catalog) Counts(name string) bool {
+	o, ok := c.ByName(name)
+	if !ok {
+		return false
+	}
+	winner, _ := c.ByGroupKind(o.GVK.GroupKind())
+	return winner == o
+}

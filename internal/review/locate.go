@@ -90,13 +90,14 @@ func (l location) projectNamespace() project.Namespace {
 }
 
 // input is the request as guardrails see it.
-func (l location) input(request *Request, rights authorizer.Authorizer) *policies.Input {
+func (l location) input(s *Snapshot, request *Request, rights authorizer.Authorizer) *policies.Input {
 	options := policies.InputOptions{
 		Request:    request.Admission,
 		Object:     request.Object,
 		OldObject:  request.OldObject,
 		Namespace:  l.namespace,
 		Authorizer: rights,
+		Renderer:   &renderer{snapshot: s, request: request},
 	}
 	if l.offering != nil {
 		options.Offering, options.OfferingName = l.offering.Values(), l.offering.Name
@@ -146,5 +147,5 @@ func joinNames(names []string) string { return strings.Join(names, ", ") }
 
 // Input is the request as guardrails see it. Nobody has any rights in it.
 func (s *Snapshot) Input(request *Request) *policies.Input {
-	return s.locate(request).input(request, nil)
+	return s.locate(request).input(s, request, nil)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/kroguard/kroguard/internal/labeling"
 	"github.com/kroguard/kroguard/internal/offering"
 	"github.com/kroguard/kroguard/internal/project"
+	"github.com/kroguard/kroguard/internal/render"
 	"github.com/kroguard/kroguard/policies"
 )
 
@@ -21,6 +22,8 @@ type Snapshot struct {
 	Projects *project.Index
 	// Guardrails are the compiled guardrails with their exceptions. Never nil in a published snapshot.
 	Guardrails *policies.Set
+	// Graphs render instances; nil where nobody can.
+	Graphs *render.Set
 	// Namespaces are the namespaces by name, read-only.
 	Namespaces map[string]*corev1.Namespace
 	// Settings are the operator's choices.

@@ -58,7 +58,7 @@ func (s *Snapshot) Validate(ctx context.Context, request *Request, rights author
 		return decision
 	}
 	decision.Verdict.Denied = at.labelViolations(request)
-	decision.add(s.Guardrails.Evaluate(ctx, at.input(request, rights), now))
+	decision.add(s.Guardrails.Evaluate(ctx, at.input(s, request, rights), now))
 	decision.explain(at, request)
 	return decision
 }
