@@ -99,7 +99,12 @@ func (c *Configuration) readFile(file string) error {
 	if err != nil {
 		return err
 	}
-	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(content)))
+	return c.ReadFrom(file, bytes.NewReader(content))
+}
+
+// ReadFrom adds what a stream of documents says; name is what errors call it.
+func (c *Configuration) ReadFrom(file string, content io.Reader) error {
+	reader := utilyaml.NewYAMLReader(bufio.NewReader(content))
 	var errs []error
 	for number := 1; ; number++ {
 		document, err := reader.Read()

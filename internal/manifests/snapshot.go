@@ -2,6 +2,7 @@ package manifests
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -9,7 +10,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/kroguard/kroguard/internal/offering"
 	"github.com/kroguard/kroguard/internal/project"
@@ -80,7 +83,7 @@ func (c *Configuration) namespaces() map[string]*corev1.Namespace {
 	}
 	for _, object := range c.Others {
 		if object.Namespace != "" && all[object.Namespace] == nil {
-			all[object.Namespace] = &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: object.Namespace}}
+			all[object.Namespace] = newNamespace(object.Namespace)
 		}
 	}
 	return all
@@ -99,4 +102,45 @@ func (o *Object) Request() (*review.Request, error) {
 		return nil, fmt.Errorf("%s: %w", o.Source, err)
 	}
 	return request, nil
+}
+
+// SetNamespace puts objects that name no namespace into one; "" leaves them as they are.
+func (c *Configuration) SetNamespace(namespace string) error {
+	if namespace == "" {
+		return nil
+	}
+	for i := range c.Others {
+		object := &c.Others[i]
+		if object.Namespace != "" {
+			continue
+		}
+		content := map[string]any{}
+		if err := utiljson.Unmarshal(object.Raw, &content); err != nil {
+			return fmt.Errorf("%s: %w", object.Source, err)
+		}
+		if err := unstructured.SetNestedField(content, namespace, "metadata", "namespace"); err != nil {
+			return fmt.Errorf("%s: %w", object.Source, err)
+		}
+		raw, err := json.Marshal(content)
+		if err != nil {
+			return fmt.Errorf("%s: %w", object.Source, err)
+		}
+		object.Raw, object.Namespace = raw, namespace
+	}
+	return nil
+}
+
+// AddNamespacesOf makes up the namespaces that objects are in and nothing tells of, as API servers label them.
+func (c *Configuration) AddNamespacesOf(objects []Object) {
+	known := c.namespaces()
+	for i := range objects {
+		if name := objects[i].Namespace; name != "" && known[name] == nil {
+			known[name] = newNamespace(name)
+			c.Namespaces = append(c.Namespaces, known[name])
+		}
+	}
+}
+
+func newNamespace(name string) *corev1.Namespace {
+	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelMetadataName: name}}}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
@@ -91,19 +90,31 @@ func (s *Snapshot) admit(nested map[string]any, _ string) map[string]any {
 	return s.Mutate(request).Object
 }
 
-// Summary counts rendered resources by state, for people: "13 resources: 11 Resolved, 2 Partial".
-func Summary(rendering *policies.Rendering) string {
-	counts := map[policies.ResourceState]int{}
-	for i := range rendering.Resources {
-		counts[rendering.Resources[i].State]++
+// Default puts the defaults of the CustomResourceDefinition that kro generates into an instance, as the API server does before any
+// webhook sees it. It changes the request's object.
+func (s *Snapshot) Default(request *Request) {
+	if s.Graphs == nil {
+		return
 	}
-	var parts []string
-	for _, state := range []policies.ResourceState{
-		policies.ResourceResolved, policies.ResourcePartial, policies.ResourceUnknown, policies.ResourceSkipped, policies.ResourceExternal,
-	} {
-		if n := counts[state]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, state))
-		}
+	if graph, err := s.Graphs.Graph(request.GroupVersionKind().GroupKind()); err == nil {
+		graph.Default(request.Object)
 	}
-	return fmt.Sprintf("%d resources: %s", len(rendering.Resources), strings.Join(parts, ", "))
+}
+
+// Place names the offering and the project of a request; empty where there is none.
+func (s *Snapshot) Place(request *Request) (offering, project string) {
+	at := s.locate(request)
+	if at.offering != nil {
+		offering = at.offering.Name
+	}
+	if at.project != nil {
+		project = at.project.Name
+	}
+	return offering, project
+}
+
+// IsInstance reports whether an RGD generates the kind of a request.
+func (s *Snapshot) IsInstance(request *Request) bool {
+	_, ok := s.Offerings.ByGroupKind(request.GroupVersionKind().GroupKind())
+	return ok
 }
