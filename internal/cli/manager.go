@@ -83,13 +83,19 @@ func assemble(
 		return fmt.Errorf("registering metrics: %w", err)
 	}
 	store := review.NewStore()
-	compiler, err := newCompiler(log)
+	driver, err := cel.New()
 	if err != nil {
-		return err
+		return fmt.Errorf("setting up CEL: %w", err)
 	}
+	compiler := newCompiler(log, driver)
 	compiler.Record(guardrails)
+	others, err := telemetry.NewPolicies(metrics.Registry)
+	if err != nil {
+		return fmt.Errorf("registering metrics: %w", err)
+	}
 	controllers, err := controller.Setup(mgr, controller.Options{
 		Store: store, Compiler: compiler, Certificates: source,
+		Sources: controller.Sources{Names: options.policySources, CEL: driver, Recorder: others},
 		Settings: review.Settings{
 			RequireProject: options.requireProject, KroUsers: options.kroUsers, LabelKeys: options.keys,
 		},
@@ -147,17 +153,13 @@ func onlyAfter(first, second healthz.Checker) healthz.Checker {
 }
 
 // newCompiler compiles guardrails in all languages.
-func newCompiler(log logr.Logger) (*policies.Compiler, error) {
-	driver, err := cel.New()
-	if err != nil {
-		return nil, fmt.Errorf("setting up CEL: %w", err)
-	}
+func newCompiler(log logr.Logger, driver *cel.Driver) *policies.Compiler {
 	var options rego.Options
 	if printed := log.WithName("rego").V(1); printed.Enabled() {
 		// Only then: texts that nobody reads need not be made.
 		options.Print = func(_ context.Context, guardrail, message string) { printed.Info(message, "guardrail", guardrail) }
 	}
-	return policies.NewCompiler(driver, driver, rego.New(options)), nil
+	return policies.NewCompiler(driver, driver, rego.New(options))
 }
 
 // newScheme knows every kind that kroguard reads or writes.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/kroguard/kroguard/internal/controller"
 	"github.com/kroguard/kroguard/internal/labeling"
 )
 
@@ -29,6 +31,7 @@ type serveOptions struct {
 	certDir        string
 	kroUsers       []string
 	requireProject bool
+	policySources  []string
 	labelKeys      map[string]string
 	shutdownDelay  time.Duration
 	logLevel       string
@@ -61,6 +64,7 @@ func (o *serveOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.certDir, "cert-dir", "", "`directory` for the serving certificate's files; default: a temporary one")
 	flags.StringSliceVar(&o.kroUsers, "kro-user", []string{defaultKroUser}, "user `name` under which kro runs; repeat for several")
 	flags.BoolVar(&o.requireProject, "require-project", false, "refuse instances in namespaces that belong to no Project")
+	flags.StringSliceVar(&o.policySources, "policy-source", nil, "judge instances and their resources by the cluster's policies of this `kind`, too: "+strings.Join(controller.SourceNames(), ", ")+"; repeat for several")
 	flags.StringToStringVar(&o.labelKeys, "label-key", nil, "write a label under another key, as `name=key`: team=example.com/team; names are "+strings.Join(labeling.KeyNames(), ", "))
 	flags.DurationVar(&o.shutdownDelay, "shutdown-delay", defaultShutdownDelay, "how long to go on serving after a SIGTERM, until Services have noticed")
 	flags.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
@@ -96,6 +100,11 @@ func (o *serveOptions) Complete() error {
 	}
 	if err != nil {
 		errs = append(errs, fmt.Errorf("--webhook-address: %q is no address of the form host:port or :port", o.webhookAddress))
+	}
+	for _, name := range o.policySources {
+		if !slices.Contains(controller.SourceNames(), name) {
+			errs = append(errs, fmt.Errorf("--policy-source: %q is none of %s", name, strings.Join(controller.SourceNames(), ", ")))
+		}
 	}
 	if o.shutdownDelay < 0 {
 		errs = append(errs, fmt.Errorf("--shutdown-delay: %s is negative", o.shutdownDelay))

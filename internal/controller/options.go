@@ -2,11 +2,13 @@ package controller
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/kroguard/kroguard/internal/registration"
 	"github.com/kroguard/kroguard/internal/review"
 	"github.com/kroguard/kroguard/policies"
+	"github.com/kroguard/kroguard/policies/cel"
 )
 
 // DefaultSettleTime is how long a rule must have been in the webhook configurations until instances of its kind may come into
@@ -29,6 +31,8 @@ type Options struct {
 	Store *review.Store
 	// Compiler compiles the guardrails.
 	Compiler *policies.Compiler
+	// Sources are the policies of other engines that count besides guardrails; none by default.
+	Sources Sources
 	// Settings are part of every snapshot.
 	Settings review.Settings
 	// Registration says how the API server reaches kroguard; its CABundle is overwritten.
@@ -40,6 +44,26 @@ type Options struct {
 	// Now is the clock that exceptions expire by; nil is time.Now.
 	Now func() time.Time
 }
+
+// Sources of policies that are no guardrails.
+const (
+	SourceAdmissionPolicies = "ValidatingAdmissionPolicy"
+)
+
+// SourceNames are all sources.
+func SourceNames() []string { return []string{SourceAdmissionPolicies} }
+
+// Sources say which policies of other engines count.
+type Sources struct {
+	// Names are among SourceNames.
+	Names []string
+	// CEL compiles expressions; needed for SourceAdmissionPolicies.
+	CEL *cel.Driver
+	// Recorder is told of the policies; it may be nil.
+	Recorder policies.Recorder
+}
+
+func (s *Sources) has(name string) bool { return slices.Contains(s.Names, name) }
 
 // Complete fills in defaults and reports every option that is missing or wrong.
 func (o *Options) Complete() error {

@@ -11,6 +11,7 @@ import (
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -18,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
+	"github.com/kroguard/kroguard/internal/openapi"
 	"github.com/kroguard/kroguard/internal/registration"
 	"github.com/kroguard/kroguard/policies/v1alpha1"
 )
@@ -49,7 +51,13 @@ func Setup(mgr manager.Manager, options Options) (*Controllers, error) {
 	statuses, webhooks := new(trigger), new(trigger)
 	options.Certificates.Subscribe(webhooks.fire)
 
+	discoverer, err := discovery.NewDiscoveryClientForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
+	if err != nil {
+		return nil, fmt.Errorf("setting up discovery: %w", err)
+	}
 	snapshots := &SnapshotReconciler{
+		graphs:   &graphs{kinds: openapi.New(discoverer)},
+		observer: options.Sources.Recorder,
 		reader:   mgr.GetCache(),
 		store:    options.Store,
 		compiler: options.Compiler,
@@ -57,14 +65,14 @@ func Setup(mgr manager.Manager, options Options) (*Controllers, error) {
 		recorder: mgr.GetEventRecorder("kroguard"),
 		changed:  []*trigger{webhooks, statuses},
 	}
-	if err := addSnapshots(mgr, snapshots); err != nil {
+	if err := addSnapshots(mgr, snapshots, &options.Sources); err != nil {
 		return nil, fmt.Errorf("setting up the snapshot controller: %w", err)
 	}
 	status := &StatusReconciler{
 		reader: mgr.GetCache(), writer: mgr.GetClient().Status(), compiler: options.Compiler,
 		published: snapshots.published.Load, now: options.Now,
 	}
-	err := newBuilder(mgr, "status").WatchesRawSource(statuses).Complete(status)
+	err = newBuilder(mgr, "status").WatchesRawSource(statuses).Complete(status)
 	if err != nil {
 		return nil, fmt.Errorf("setting up the status controller: %w", err)
 	}
@@ -88,25 +96,39 @@ func Setup(mgr manager.Manager, options Options) (*Controllers, error) {
 
 // addSnapshots adds the snapshot controller. Its watches leave out what no snapshot depends on, above all statuses, which kro
 // writes often.
-func addSnapshots(mgr manager.Manager, r *SnapshotReconciler) error {
+func addSnapshots(mgr manager.Manager, r *SnapshotReconciler, sources *Sources) error {
 	spec := builder.WithPredicates(predicate.GenerationChangedPredicate{})
 	specAndMeta := builder.WithPredicates(predicate.Or[client.Object](
 		predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}, predicate.AnnotationChangedPredicate{},
 	))
-	knodex := builder.WithPredicates(predicate.NewPredicateFuncs(func(object client.Object) bool { return object.GetName() == knodexCRD }))
-	controller, err := newBuilder(mgr, "snapshot").
+	building := newBuilder(mgr, "snapshot").
 		Watches(&krov1alpha1.ResourceGraphDefinition{}, enqueueEverything(), specAndMeta).
 		Watches(&v1alpha1.Project{}, enqueueEverything(), spec).
 		Watches(&v1alpha1.Guardrail{}, enqueueEverything(), spec).
 		Watches(&v1alpha1.GuardrailException{}, enqueueEverything(), spec).
 		Watches(&corev1.Namespace{}, enqueueEverything(), specAndMeta).
-		WatchesMetadata(newCustomResourceDefinition(), enqueueEverything(), knodex).
-		WatchesRawSource(new(trigger)). // an empty cluster has a snapshot, too
-		Build(r)
+		WatchesMetadata(newCustomResourceDefinition(), definitionEvents(r.graphs)).
+		WatchesRawSource(new(trigger)) // an empty cluster has a snapshot, too
+	if sources.has(SourceAdmissionPolicies) {
+		building = building.
+			Watches(&admissionregistrationv1.ValidatingAdmissionPolicy{}, enqueueEverything(), spec).
+			Watches(&admissionregistrationv1.ValidatingAdmissionPolicyBinding{}, enqueueEverything(), spec)
+	}
+	controller, err := building.Build(r)
 	if err != nil {
 		return err
 	}
-	r.knodex = &knodexProjects{cache: mgr.GetCache(), mapper: mgr.GetRESTMapper(), watcher: controller}
+	optional := func(kind runtimeschema.GroupVersionKind, crd string, matters predicate.Predicate) *optionalKind {
+		return &optionalKind{
+			cache: mgr.GetCache(), mapper: mgr.GetRESTMapper(), watcher: controller, kind: kind, crd: crd, matters: matters,
+		}
+	}
+	r.knodex = optional(knodexKind(), knodexCRD, predicate.GenerationChangedPredicate{})
+	// That a revision is verified is a condition, which changes no generation.
+	r.graphs.revisions = optional(revisionKind(), revisionCRD, predicate.ResourceVersionChangedPredicate{})
+	if sources.has(SourceAdmissionPolicies) {
+		r.sources = append(r.sources, newAdmissionPolicies(mgr.GetCache(), mgr.GetRESTMapper(), controller, sources.CEL))
+	}
 	return nil
 }
 

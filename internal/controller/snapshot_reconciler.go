@@ -17,6 +17,7 @@ import (
 
 	"github.com/kroguard/kroguard/internal/offering"
 	"github.com/kroguard/kroguard/internal/project"
+	"github.com/kroguard/kroguard/internal/render"
 	"github.com/kroguard/kroguard/internal/review"
 	"github.com/kroguard/kroguard/policies"
 	"github.com/kroguard/kroguard/policies/v1alpha1"
@@ -31,8 +32,13 @@ import (
 // SnapshotReconciler publishes a snapshot of the configuration whenever anything of it changes.
 type SnapshotReconciler struct {
 	// reader is the cache; what it yields is not copied and must not be changed.
-	reader   client.Reader
-	knodex   *knodexProjects
+	reader client.Reader
+	knodex *optionalKind
+	// graphs render instances; sources are the policies of other engines that count besides guardrails.
+	graphs  *graphs
+	sources []policySource
+	// observer is told of their policies; it may be nil.
+	observer policies.Recorder
 	store    *review.Store
 	compiler *policies.Compiler
 	settings review.Settings
@@ -68,7 +74,8 @@ type configuration struct {
 
 // parts are what a configuration was made into; what did not change since the last time is the same as then.
 type parts struct {
-	offerings  []*offering.Offering
+	catalog    *offering.Catalog
+	graphs     *render.Set
 	projects   []parsedProject
 	guardrails *policies.Set
 }
@@ -83,9 +90,17 @@ func (r *SnapshotReconciler) Reconcile(ctx context.Context, _ reconcile.Request)
 	config.namespaces = r.namespaces.update(config.namespaces)
 	offerings, found := r.offerings.update(config.rgds)
 	made := parts{
-		offerings: offerings, projects: r.projects.update(config.projects),
+		catalog: offering.NewCatalog(offerings), projects: r.projects.update(config.projects),
 		guardrails: r.compiler.Compile(ctx, config.guardrails, config.exceptions),
 	}
+	var soon, later time.Duration
+	if made.graphs, soon, err = r.graphs.update(ctx, config.rgds, made.catalog); err != nil {
+		return reconcile.Result{}, fmt.Errorf("compiling what renders instances: %w", err)
+	}
+	if made.guardrails, later, err = r.withOthers(ctx, made.guardrails); err != nil {
+		return reconcile.Result{}, err
+	}
+	retry = sooner(retry, sooner(soon, later))
 	if ctx.Err() != nil {
 		return reconcile.Result{}, ctx.Err() // a set that was cut short is not published
 	}
@@ -104,6 +119,24 @@ func (r *SnapshotReconciler) Reconcile(ctx context.Context, _ reconcile.Request)
 	}
 	r.report(found)
 	return reconcile.Result{RequeueAfter: retry}, nil
+}
+
+// withOthers adds the policies of other engines to the guardrails.
+func (r *SnapshotReconciler) withOthers(ctx context.Context, set *policies.Set) (*policies.Set, time.Duration, error) {
+	if len(r.sources) == 0 {
+		return set, 0, nil
+	}
+	var all []policies.Policy
+	var retry time.Duration
+	for _, source := range r.sources {
+		list, soon, err := source.list(ctx)
+		if err != nil {
+			return nil, 0, err
+		}
+		all = append(all, list...)
+		retry = sooner(retry, soon)
+	}
+	return set.With(all, r.observer), retry, nil
 }
 
 // assemble makes a snapshot. It is a pure function.
@@ -127,7 +160,8 @@ func assemble(config *configuration, made parts, settings review.Settings) *publ
 		names = append(names, project.Namespace{Name: namespace.Name, Labels: namespace.Labels})
 	}
 	next.snapshot = &review.Snapshot{
-		Offerings:  offering.NewCatalog(made.offerings),
+		Offerings:  made.catalog,
+		Graphs:     made.graphs,
 		Projects:   project.NewIndex(claims, names),
 		Guardrails: made.guardrails,
 		Namespaces: namespaces,

@@ -89,7 +89,7 @@ func newSnapshotReconciler(tb testing.TB, c *cluster) *SnapshotReconciler {
 		tb.Fatal(err)
 	}
 	return &SnapshotReconciler{
-		reader: c, knodex: &knodexProjects{cache: c}, store: review.NewStore(), compiler: policies.NewCompiler(driver, driver),
+		reader: c, knodex: &optionalKind{cache: c, kind: knodexKind(), crd: knodexCRD}, store: review.NewStore(), compiler: policies.NewCompiler(driver, driver),
 		recorder: events.NewFakeRecorder(100),
 	}
 }

@@ -281,7 +281,7 @@ func TestProjectStatus(t *testing.T) {
 				config.namespaces = append(config.namespaces, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: set}})
 			}
 			projects := new(claimCache).update(test.projects)
-			snapshot := assemble(config, parts{offerings: offerings, projects: projects}, review.Settings{}).snapshot
+			snapshot := assemble(config, parts{catalog: offering.NewCatalog(offerings), projects: projects}, review.Settings{}).snapshot
 			got := projectStatus(test.projects[0], test.problems, snapshot, now)
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("status (-want +got):\n%s", diff)

@@ -19,12 +19,15 @@ const actionWaived = "Waived"
 // and has 2 s.
 func evaluationBuckets() []float64 { return []float64{.00001, .0001, .001, .01, .1, 1} }
 
-// Guardrails counts what each guardrail takes and finds. The series of a guardrail begin when it is compiled, and end when it is
+// Guardrails counts what each guardrail, or each policy of another engine, takes and finds. The series of a guardrail begin when it is compiled, and end when it is
 // deleted. It is safe for concurrent use.
 type Guardrails struct {
+	// labels are the names of the labels that tell one from another.
+	labels      []string
 	evaluations *prometheus.HistogramVec
 	violations  *prometheus.CounterVec
 	errors      *prometheus.CounterVec
+	// compilation is nil for policies, which others compile.
 	compilation *prometheus.GaugeVec
 
 	mu    sync.Mutex
@@ -33,10 +36,11 @@ type Guardrails struct {
 
 var _ policies.Recorder = (*Guardrails)(nil)
 
-// NewGuardrails builds the metrics and registers them.
+// NewGuardrails builds the metrics of guardrails and registers them.
 func NewGuardrails(registerer prometheus.Registerer) (*Guardrails, error) {
 	label := []string{"guardrail"}
 	g := &Guardrails{
+		labels: label,
 		evaluations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "kroguard_guardrail_duration_seconds",
 			Help:    "Time to evaluate a guardrail on an instance, by guardrail.",
@@ -45,7 +49,7 @@ func NewGuardrails(registerer prometheus.Registerer) (*Guardrails, error) {
 		violations: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "kroguard_violations_total",
 			Help: "Violations found, by guardrail and by what they did (Deny, Warn, Audit, Waived).",
-		}, []string{"guardrail", "action"}),
+		}, append(label, "action")),
 		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "kroguard_guardrail_errors_total",
 			Help: "Evaluations of guardrails that failed, by guardrail.",
@@ -56,30 +60,67 @@ func NewGuardrails(registerer prometheus.Registerer) (*Guardrails, error) {
 		}, label),
 		known: map[string]*guardrailSeries{},
 	}
+	return g, g.register(registerer)
+}
+
+// NewPolicies builds the metrics of policies that are no guardrails, and registers them.
+func NewPolicies(registerer prometheus.Registerer) (*Guardrails, error) {
+	labels := []string{"source", "policy"}
+	p := &Guardrails{
+		labels: labels,
+		evaluations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "kroguard_policy_duration_seconds",
+			Help:    "Time to judge an instance and its resources by a policy of another engine, by where it comes from and by name.",
+			Buckets: evaluationBuckets(),
+		}, labels),
+		violations: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "kroguard_policy_violations_total",
+			Help: "Violations found by policies of other engines, by where they come from, name and what they did (Deny, Warn, Audit).",
+		}, append(labels, "action")),
+		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "kroguard_policy_errors_total",
+			Help: "Evaluations of policies of other engines that failed, by where they come from and by name.",
+		}, labels),
+		known: map[string]*guardrailSeries{},
+	}
+	return p, p.register(registerer)
+}
+
+func (g *Guardrails) register(registerer prometheus.Registerer) error {
 	for _, collector := range g.collectors() {
 		if err := registerer.Register(collector); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return g, nil
+	return nil
 }
 
 func (g *Guardrails) collectors() []prometheus.Collector {
-	return []prometheus.Collector{g.evaluations, g.violations, g.errors, g.compilation}
+	all := []prometheus.Collector{g.evaluations, g.violations, g.errors}
+	if g.compilation != nil {
+		all = append(all, g.compilation)
+	}
+	return all
 }
 
 // Compiled implements policies.Recorder.
 func (g *Guardrails) Compiled(info *policies.CompiledInfo, took time.Duration) policies.Observer {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.compilation.WithLabelValues(info.Name).Set(took.Seconds())
-	series, ok := g.known[info.Name]
+	key, values := info.Name, []string{info.Name}
+	if info.Source != "" {
+		key, values = info.Source+":"+info.Name, []string{info.Source, info.Name}
+	}
+	if g.compilation != nil {
+		g.compilation.WithLabelValues(values...).Set(took.Seconds())
+	}
+	series, ok := g.known[key]
 	if !ok {
 		series = &guardrailSeries{
-			owner: g, name: info.Name,
-			evaluations: g.evaluations.WithLabelValues(info.Name), errors: g.errors.WithLabelValues(info.Name),
+			owner: g, key: key, values: values,
+			evaluations: g.evaluations.WithLabelValues(values...), errors: g.errors.WithLabelValues(values...),
 		}
-		g.known[info.Name] = series
+		g.known[key] = series
 	}
 	return series
 }
@@ -88,23 +129,30 @@ func (g *Guardrails) Compiled(info *policies.CompiledInfo, took time.Duration) p
 func (g *Guardrails) Retain(guardrails []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for name := range g.known {
-		if _, there := slices.BinarySearch(guardrails, name); there {
+	for key, series := range g.known {
+		if _, there := slices.BinarySearch(guardrails, key); there {
 			continue
 		}
-		delete(g.known, name)
-		label := prometheus.Labels{"guardrail": name}
-		g.evaluations.DeletePartialMatch(label)
-		g.violations.DeletePartialMatch(label)
-		g.errors.DeletePartialMatch(label)
-		g.compilation.DeletePartialMatch(label)
+		delete(g.known, key)
+		labels := prometheus.Labels{}
+		for i, name := range g.labels {
+			labels[name] = series.values[i]
+		}
+		g.evaluations.DeletePartialMatch(labels)
+		g.violations.DeletePartialMatch(labels)
+		g.errors.DeletePartialMatch(labels)
+		if g.compilation != nil {
+			g.compilation.DeletePartialMatch(labels)
+		}
 	}
 }
 
 // guardrailSeries are the series of one guardrail, looked up once, so that a request looks up none.
 type guardrailSeries struct {
-	owner       *Guardrails
-	name        string
+	owner *Guardrails
+	key   string
+	// values are those of the labels.
+	values      []string
 	evaluations prometheus.Observer
 	errors      prometheus.Counter
 
@@ -147,8 +195,8 @@ func (s *guardrailSeries) begin(action string) *prometheus.Counter {
 	s.owner.mu.Lock()
 	defer s.owner.mu.Unlock()
 	var counter prometheus.Counter
-	if s.owner.known[s.name] == s {
-		counter = s.owner.violations.WithLabelValues(s.name, action)
+	if s.owner.known[s.key] == s {
+		counter = s.owner.violations.WithLabelValues(append(slices.Clone(s.values), action)...)
 	} else {
 		counter = prometheus.NewCounter(prometheus.CounterOpts{})
 	}

@@ -197,3 +197,26 @@ func (n nothing) Compile(context.Context, *v1alpha1.Guardrail) (policies.Program
 func (nothing) Evaluate(context.Context, *policies.Input) ([]policies.Finding, error) {
 	return nil, nil
 }
+
+func TestPoliciesOfOtherEnginesAreCountedBySource(t *testing.T) {
+	registry := prometheus.NewPedanticRegistry()
+	p, err := NewPolicies(registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := p.Compiled(&policies.CompiledInfo{Source: "Gatekeeper", Name: "K8sNo/a"}, 0)
+	kept.Evaluated(policies.Evaluation{Took: time.Microsecond, Denied: 2, Failed: true})
+	p.Compiled(&policies.CompiledInfo{Source: "Gatekeeper", Name: "K8sNo/gone"}, 0).Evaluated(policies.Evaluation{Denied: 1})
+	p.Retain([]string{"Gatekeeper:K8sNo/a"})
+	want := `
+# HELP kroguard_policy_violations_total Violations found by policies of other engines, by where they come from, name and what they did (Deny, Warn, Audit).
+# TYPE kroguard_policy_violations_total counter
+kroguard_policy_violations_total{action="Deny",policy="K8sNo/a",source="Gatekeeper"} 2
+# HELP kroguard_policy_errors_total Evaluations of policies of other engines that failed, by where they come from and by name.
+# TYPE kroguard_policy_errors_total counter
+kroguard_policy_errors_total{policy="K8sNo/a",source="Gatekeeper"} 1
+`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "kroguard_policy_violations_total", "kroguard_policy_errors_total"); err != nil {
+		t.Error(err)
+	}
+}
