@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -152,7 +153,10 @@ func waits(resource *RenderedResource, dependsOn []string) string {
 	if len(nodes) == 0 {
 		return shown(fields) + " " + verb + " what is not there yet"
 	}
-	return shown(fields) + " " + verb + " the status of " + shown(nodes)
+	for i := range nodes {
+		nodes[i] = strconv.Quote(nodes[i])
+	}
+	return shown(fields) + " " + verb + " " + shown(nodes)
 }
 
 // shown lists the first of many names.

@@ -91,7 +91,7 @@ func unknown(action v1alpha1.ValidationAction, message string) func(*policies.Vi
 
 func TestVerdictsOnRenderedResources(t *testing.T) {
 	says := func(f policies.Finding) evaluate { return says(f) }
-	const waits = "nobody can tell yet, since .spec.host waits for the status of database, ingress: no"
+	const waits = "nobody can tell yet, since .spec.host waits for \"database\", \"ingress\": no"
 	host := policies.Finding{Message: "no", Unknown: true, DependsOn: []string{".spec.host"}}
 	tests := map[string]struct {
 		guardrail *v1alpha1.Guardrail
@@ -148,7 +148,7 @@ func TestVerdictsOnRenderedResources(t *testing.T) {
 			guardrail: guardrail("g", resources()), policy: says(policies.Finding{Message: "no", Unknown: true}),
 			resources: []policies.RenderedResource{rendered("A", "a", partial)},
 			want: policies.Verdict{Warned: []policies.Violation{violation("g", of("A", "a"), unknown(v1alpha1.ActionWarn,
-				"nobody can tell yet, since .spec.env[0].value, .spec.host wait for the status of database, ingress: no"))}},
+				"nobody can tell yet, since .spec.env[0].value, .spec.host wait for \"database\", \"ingress\": no"))}},
 		},
 		"what can't be rendered can't be judged": {
 			guardrail: guardrail("g", resources()), err: errors.New("1,001 resources, 1,000 are the most"),

@@ -15,8 +15,10 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
+	"github.com/kroguard/kroguard/internal/controller"
 	"github.com/kroguard/kroguard/internal/labeling"
 	"github.com/kroguard/kroguard/internal/manifests"
+	"github.com/kroguard/kroguard/internal/openapi"
 	"github.com/kroguard/kroguard/internal/plan"
 	"github.com/kroguard/kroguard/internal/review"
 	"github.com/kroguard/kroguard/policies"
@@ -43,6 +45,7 @@ type planOptions struct {
 	groups         []string
 	kroUser        string
 	requireProject bool
+	policySources  []string
 	output         string
 }
 
@@ -51,10 +54,11 @@ func (o *planOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringSliceVarP(&o.configuration, "config", "c", nil, "`file` or folder with the platform's configuration: ResourceGraphDefinitions, Guardrails, Projects, Namespaces, CustomResourceDefinitions, ValidatingAdmissionPolicies; repeat for several; default: the current cluster's")
 	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig `file` of the cluster; default: $KUBECONFIG, else ~/.kube/config")
 	flags.StringVarP(&o.namespace, "namespace", "n", "", "`namespace` of instances that name none")
-	flags.StringVar(&o.user, "as", "", "`user` who would apply it, for guardrails that ask")
+	flags.StringVar(&o.user, "as", "", "`user` who would apply it, for guardrails that ask; default: in a cluster yourself, else nobody")
 	flags.StringSliceVar(&o.groups, "as-group", nil, "`group` of the user; repeat for several")
 	flags.StringVar(&o.kroUser, "kro-user", defaultKroUser, "user `name` under which kro runs")
 	flags.BoolVar(&o.requireProject, "require-project", false, "as serve has it: refuse instances in namespaces that belong to no Project")
+	flags.StringSliceVar(&o.policySources, "policy-source", nil, "as serve has it: judge by the cluster's policies of this `kind`, too; those in files count anyway: "+strings.Join(controller.SourceNames(), ", "))
 	flags.StringVarP(&o.output, "output", "o", outputText, "text; yaml: the rendered resources as a stream; json: everything")
 }
 
@@ -67,6 +71,7 @@ func (o *planOptions) Complete() error {
 	if o.output != outputText && o.output != outputYAML && o.output != outputJSON {
 		errs = append(errs, fmt.Errorf("--output: %q is none of text, yaml, json", o.output))
 	}
+	errs = append(errs, checkSources(o.policySources))
 	if len(o.configuration) > 0 && o.kubeconfig != "" {
 		errs = append(errs, errors.New("--kubeconfig and -c exclude each other: the configuration is a cluster's or that of files"))
 	}
@@ -118,13 +123,19 @@ without any cluster. The exit code is 1 where an instance would be refused.`,
 
 // makePlans reads the files and plans all instances.
 func makePlans(ctx context.Context, options *planOptions, in io.Reader) ([]*plan.Plan, error) {
-	platform, instances, err := options.read(ctx, in)
+	platform, instances, current, err := options.read(ctx, in)
 	if err != nil {
 		return nil, err
 	}
 	snapshot, err := options.snapshot(ctx, platform)
-	if err != nil {
+	if err != nil && (current == nil || snapshot == nil) {
+		// What is wrong in a cluster counts there as it does, and its owners are told.
 		return nil, err
+	}
+	if current != nil && options.user == "" {
+		if options.user, options.groups, err = current.whoAmI(ctx); err != nil {
+			return nil, err
+		}
 	}
 	var plans []*plan.Plan
 	for i := range instances {
@@ -135,6 +146,11 @@ func makePlans(ctx context.Context, options *planOptions, in io.Reader) ([]*plan
 		request.Admission.UserInfo.Username, request.Admission.UserInfo.Groups = options.user, options.groups
 		if !snapshot.IsInstance(request) {
 			continue
+		}
+		if current != nil {
+			if err := current.apply(ctx, &instances[i], request); err != nil {
+				return nil, fmt.Errorf("%s: %w", instances[i].Source, err)
+			}
 		}
 		made, err := plan.Make(ctx, snapshot, request, nil, time.Now())
 		if err != nil {
@@ -161,15 +177,21 @@ func kindsOf(objects []manifests.Object) string {
 	return strings.Join(kinds, ", ")
 }
 
-// read reads the configuration, and the instances.
-func (o *planOptions) read(ctx context.Context, in io.Reader) (*manifests.Configuration, []manifests.Object, error) {
+// read reads the configuration, and the instances. The cluster is nil where the configuration is that of files.
+func (o *planOptions) read(ctx context.Context, in io.Reader) (*manifests.Configuration, []manifests.Object, *cluster, error) {
 	platform := new(manifests.Configuration)
+	var current *cluster
 	var errs []error
 	for _, path := range o.configuration {
 		errs = append(errs, platform.Read(path))
 	}
 	if len(o.configuration) == 0 {
-		errs = append(errs, readCluster(ctx, o.kubeconfig, platform))
+		var kinds *openapi.Kinds
+		var err error
+		if current, kinds, err = newCluster(o.kubeconfig); err == nil {
+			err = current.read(ctx, kinds, o.policySources, platform)
+		}
+		errs = append(errs, err)
 	}
 	written := new(manifests.Configuration)
 	for _, path := range o.instances {
@@ -180,13 +202,13 @@ func (o *planOptions) read(ctx context.Context, in io.Reader) (*manifests.Config
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	if err := written.SetNamespace(o.namespace); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	platform.AddNamespacesOf(written.Others)
-	return platform, written.Others, nil
+	return platform, written.Others, current, nil
 }
 
 // snapshot compiles the configuration as serve does.
@@ -199,17 +221,14 @@ func (o *planOptions) snapshot(ctx context.Context, platform *manifests.Configur
 	snapshot, err := platform.Snapshot(ctx, compiler, review.Settings{
 		RequireProject: o.requireProject, KroUsers: []string{o.kroUser}, LabelKeys: labeling.DefaultKeys(),
 	})
-	if err != nil {
+	if snapshot == nil {
 		return nil, err
 	}
-	others, err := platform.Admission(driver)
-	if err != nil {
-		return nil, err
-	}
+	others, wrong := platform.Admission(driver)
 	if len(others) > 0 {
 		snapshot.Guardrails = snapshot.Guardrails.With(others, nil)
 	}
-	return snapshot, nil
+	return snapshot, errors.Join(err, wrong)
 }
 
 // planList is the plans as JSON.

@@ -101,16 +101,23 @@ func (o *serveOptions) Complete() error {
 	if err != nil {
 		errs = append(errs, fmt.Errorf("--webhook-address: %q is no address of the form host:port or :port", o.webhookAddress))
 	}
-	for _, name := range o.policySources {
-		if !slices.Contains(controller.SourceNames(), name) {
-			errs = append(errs, fmt.Errorf("--policy-source: %q is none of %s", name, strings.Join(controller.SourceNames(), ", ")))
-		}
-	}
+	errs = append(errs, checkSources(o.policySources))
 	if o.shutdownDelay < 0 {
 		errs = append(errs, fmt.Errorf("--shutdown-delay: %s is negative", o.shutdownDelay))
 	}
 	if o.keys, err = labeling.ParseKeys(o.labelKeys); err != nil {
 		errs = append(errs, fmt.Errorf("--label-key: %w", err))
+	}
+	return errors.Join(errs...)
+}
+
+// checkSources returns every source of policies that there is not.
+func checkSources(names []string) error {
+	var errs []error
+	for _, name := range names {
+		if !slices.Contains(controller.SourceNames(), name) {
+			errs = append(errs, fmt.Errorf("--policy-source: %q is none of %s", name, strings.Join(controller.SourceNames(), ", ")))
+		}
 	}
 	return errors.Join(errs...)
 }

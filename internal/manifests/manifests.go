@@ -20,6 +20,7 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
 
@@ -32,6 +33,8 @@ type Configuration struct {
 	Guardrails []*v1alpha1.Guardrail
 	Exceptions []*v1alpha1.GuardrailException
 	Projects   []*v1alpha1.Project
+	// Knodex are Knodex' Projects.
+	Knodex     []map[string]any
 	Offerings  []*krov1alpha1.ResourceGraphDefinition
 	Namespaces []*corev1.Namespace
 	// Definitions are CustomResourceDefinitions: the kinds of what instances expand into.
@@ -147,6 +150,13 @@ func (c *Configuration) add(source string, document []byte) error {
 		return decode(document, &c.Projects)
 	case runtimeschema.GroupKind{Group: krov1alpha1.GroupVersion.Group, Kind: "ResourceGraphDefinition"}:
 		return decode(document, &c.Offerings)
+	case runtimeschema.GroupKind{Group: "knodex.io", Kind: "Project"}:
+		var object map[string]any
+		if err := utiljson.Unmarshal(raw, &object); err != nil {
+			return err
+		}
+		c.Knodex = append(c.Knodex, object)
+		return nil
 	case runtimeschema.GroupKind{Group: apiextensionsv1.GroupName, Kind: "CustomResourceDefinition"}:
 		return decodeLenient(document, &c.Definitions)
 	case runtimeschema.GroupKind{Kind: "Namespace"}:

@@ -42,6 +42,12 @@ func (c *Configuration) Snapshot(ctx context.Context, compiler *policies.Compile
 		}
 		claims = append(claims, claim)
 	}
+	for _, object := range c.Knodex {
+		// What is wrong with a Knodex Project is for Knodex to say.
+		if claim, _, err := project.FromKnodex(object); err == nil {
+			claims = append(claims, claim)
+		}
+	}
 	for _, exception := range c.Exceptions {
 		if err := policies.CheckException(exception); err != nil {
 			errs = append(errs, fmt.Errorf("exception %s: %w", exception.Name, err))

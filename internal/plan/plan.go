@@ -71,7 +71,7 @@ func Make(
 	request.Object = mutation.Object
 	decision := snapshot.Validate(ctx, request, rights, now)
 	plan := &Plan{
-		Submitted: written.Object, Admitted: withoutManifest(mutation.Object), Skipped: mutation.Skipped,
+		Submitted: forPeople(written.Object), Admitted: forPeople(mutation.Object), Skipped: mutation.Skipped,
 		Allowed: decision.Verdict.Allowed(), Message: policies.Render(decision.Verdict.Denied),
 		Warnings: decision.Warnings, Verdict: decision.Verdict, Resources: []Resource{},
 	}
@@ -112,14 +112,15 @@ func received(snapshot *review.Snapshot, written *review.Request) (*review.Reque
 	return &request, nil
 }
 
-// withoutManifest is the object without kubectl's note of the manifest.
-func withoutManifest(object map[string]any) map[string]any {
+// forPeople is the object without managedFields and without kubectl's note of the manifest.
+func forPeople(object map[string]any) map[string]any {
 	metadata, _ := object["metadata"].(map[string]any)
 	annotations, _ := metadata["annotations"].(map[string]any)
-	if annotations[corev1.LastAppliedConfigAnnotation] == nil {
+	if annotations[corev1.LastAppliedConfigAnnotation] == nil && metadata["managedFields"] == nil {
 		return object
 	}
 	object, metadata, annotations = maps.Clone(object), maps.Clone(metadata), maps.Clone(annotations)
+	delete(metadata, "managedFields")
 	delete(annotations, corev1.LastAppliedConfigAnnotation)
 	metadata["annotations"] = annotations
 	if len(annotations) == 0 {

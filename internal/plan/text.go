@@ -216,13 +216,14 @@ func (r *Resource) color() string {
 // notes are what else there is to say of a resource: why it is as it is, which fields wait, its labels but for kro's own.
 func (r *Resource) notes() []string {
 	var notes []string
-	if r.Reason != "" {
+	if r.Reason != "" && len(r.Unresolved) == 0 {
 		notes = append(notes, r.Reason)
 	}
 	for i := range r.Unresolved {
 		waits := "what is not there yet"
 		if len(r.Unresolved[i].WaitsFor) > 0 {
-			waits = "the status of " + strings.Join(r.Unresolved[i].WaitsFor, ", ")
+			waits = fmt.Sprintf("%q", r.Unresolved[i].WaitsFor)
+			waits = strings.Trim(strings.ReplaceAll(waits, `" "`, `", "`), "[]")
 		}
 		notes = append(notes, r.Unresolved[i].Path+" waits for "+waits)
 	}

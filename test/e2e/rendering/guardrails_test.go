@@ -93,7 +93,7 @@ spec:
     validations: [{expression: object.data.ip.startsWith('10.'), message: the address must be ours}]
 `
 	}
-	const why = "nobody can tell yet, since .data.ip waits for the status of service: the address must be ours"
+	const why = `nobody can tell yet, since .data.ip waits for "service": the address must be ours`
 	t.Run("warns", func(t *testing.T) {
 		guard(t, policy("unknown-warns", "Warn"))
 		instance := site("unknown-warns", "{image: 'nginx:1.27', copies: []}")
