@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -27,6 +28,14 @@ func (h *Harness) Run(ctx context.Context, stdin string, args ...string) (Answer
 		return Answer{}, fmt.Errorf("kubectl %s: %w", strings.Join(args, " "), err)
 	}
 	return Answer{Text: string(out), OK: err == nil}, nil
+}
+
+// KroguardCommand is a kroguard command line for the cluster, as its administrator.
+func (h *Harness) KroguardCommand(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, h.binary, args...)
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+h.KubeconfigPath())
+	cmd.Dir = repository()
+	return cmd
 }
 
 // MustRun is Run for a command that must succeed.

@@ -45,6 +45,18 @@ func (d *demo) kubectl(ctx context.Context, args []string) (string, error) {
 	return string(out), err
 }
 
+// plans shows what kroguard plan says of an instance that would be refused.
+func (d *demo) plans(ctx context.Context, want expect, file string) error {
+	cmd := d.KroguardCommand(ctx, "plan", "-f", file)
+	out, err := cmd.CombinedOutput()
+	d.terminal.command("kroguard plan -f "+file, string(out))
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return fmt.Errorf("kroguard plan: %w", err)
+	}
+	return want.check(string(out))
+}
+
 // settle waits, unseen, for a condition to be True.
 func (d *demo) settle(ctx context.Context, what, condition string, resource ...string) error {
 	args := append([]string{"wait", "--for=condition=" + condition, "--timeout=" + settleTimeout.String()}, resource...)

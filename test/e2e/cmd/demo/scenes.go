@@ -27,6 +27,7 @@ func (d *demo) scenes() []scene {
 		{"The platform team publishes an offering, a project and guardrails", d.platform},
 		{"A developer applies a manifest: defaults and labels are injected, kro creates the Deployment", d.accepted},
 		{"Another one is refused: every violation at once, of CEL and of Rego", d.refused},
+		{"What an instance would become is judged, too, before anything exists", d.rendered},
 		{"A warning does not stand in the way", d.warned},
 		{"The same manifest again, as GitOps does it: nothing changes", d.unchanged},
 		{"An exception lets one through", d.excepted},
@@ -82,6 +83,28 @@ func (d *demo) refused(ctx context.Context) error {
 		return err
 	}
 	return d.fails(ctx, expect{contains: []string{"NotFound"}}, "-n", "payments-dev", "get", "webapp", "checkout")
+}
+
+func (d *demo) rendered(ctx context.Context) error {
+	d.show("rendering", "guardrail.yaml")
+	if err := d.succeeds(ctx, expect{contains: []string{"created"}}, "apply", "-f", sample("rendering", "guardrail.yaml")); err != nil {
+		return err
+	}
+	if err := d.settle(ctx, "the guardrail", "Ready", "guardrail/pinned-images"); err != nil {
+		return err
+	}
+	d.show("rendering", "latest.yaml")
+	if err := d.fails(ctx, expect{contains: []string{
+		"guardrail pinned-images: Deployment/latest (node deployment), field .spec.template.spec.containers: the tag latest",
+	}}, "apply", "-f", sample("rendering", "latest.yaml")); err != nil {
+		return err
+	}
+	if err := d.fails(ctx, expect{contains: []string{"NotFound"}}, "-n", "payments-dev", "get", "deployment", "latest"); err != nil {
+		return err
+	}
+	return d.plans(ctx, expect{contains: []string{
+		"+  host: latest.payments.example.com", "It becomes 2 resources: 2 Resolved", "apps/v1 Deployment payments-dev/latest", "It would be refused",
+	}}, sample("rendering", "latest.yaml"))
 }
 
 func (d *demo) warned(ctx context.Context) error {
