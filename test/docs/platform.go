@@ -3,9 +3,11 @@ package docs
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	krov1alpha1 "github.com/kubernetes-sigs/kro/api/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
@@ -13,6 +15,8 @@ import (
 	"github.com/kroguard/kroguard/internal/labeling"
 	"github.com/kroguard/kroguard/internal/offering"
 	"github.com/kroguard/kroguard/internal/project"
+	"github.com/kroguard/kroguard/internal/render"
+	"github.com/kroguard/kroguard/internal/render/kinds"
 	"github.com/kroguard/kroguard/internal/review"
 	"github.com/kroguard/kroguard/policies"
 	"github.com/kroguard/kroguard/policies/cel"
@@ -98,8 +102,15 @@ func (p *Platform) snapshot(ctx context.Context, objects []*object) *review.Snap
 			exceptions = append(exceptions, o.exception)
 		}
 	}
+	offerings := catalog(rgds)
+	definitions := render.Definitions(slices.SortedFunc(maps.Values(rgds), func(a, b *krov1alpha1.ResourceGraphDefinition) int {
+		return strings.Compare(a.Name, b.Name)
+	}), nil, offerings.Counts)
+	// An RGD that can't be rendered is no concern of a page that shows something else of it.
+	graphs, _ := render.NewSet(ctx, definitions, kinds.New(), render.Options{}, nil)
 	return &review.Snapshot{
-		Offerings:  catalog(rgds),
+		Offerings:  offerings,
+		Graphs:     graphs,
 		Projects:   index(projects, namespaces),
 		Guardrails: p.compiler.Compile(ctx, guardrails, exceptions),
 		Namespaces: namespaces,
