@@ -27,8 +27,13 @@ type validation struct {
 // compiler compiles the expressions of one guardrail and collects what is wrong with them, in the order of their text.
 type compiler struct {
 	planner *planner
-	errors  policies.CompileErrors
+	// root is the field that the expressions of the policy are below.
+	root   string
+	errors policies.CompileErrors
 }
+
+// celField is where a Guardrail has its policy.
+const celField = "spec.cel"
 
 // params decodes spec.params; nil, CEL's null, where there are none. Integers are int64, as in a decoded object.
 func (c *compiler) params(guardrail *v1alpha1.Guardrail) any {
@@ -43,10 +48,10 @@ func (c *compiler) params(guardrail *v1alpha1.Guardrail) any {
 	return params
 }
 
-func (c *compiler) conditions(env *cel.Env, sources []v1alpha1.MatchCondition) []expression {
+func (c *compiler) conditions(env *cel.Env, list string, sources []v1alpha1.MatchCondition) []expression {
 	compiled := make([]expression, len(sources))
 	for i := range sources {
-		field := fmt.Sprintf("spec.matchConditions[%d].expression", i)
+		field := fmt.Sprintf("%s[%d].expression", list, i)
 		compiled[i], _ = c.compile(env, field, sources[i].Expression, cel.BoolType)
 	}
 	return compiled
@@ -55,12 +60,12 @@ func (c *compiler) conditions(env *cel.Env, sources []v1alpha1.MatchCondition) [
 func (c *compiler) variables(scope *scope, sources []v1alpha1.CELVariable) []variable {
 	compiled := make([]variable, len(sources))
 	for i := range sources {
-		field := fmt.Sprintf("spec.cel.variables[%d]", i)
+		field := fmt.Sprintf("%s.variables[%d]", c.root, i)
 		name := sources[i].Name
 		if _, ok := scope.variables.Fields[name]; ok {
 			c.fail(field+".name", fmt.Sprintf("there are two variables %q", name))
 		}
-		expression, celType := c.compile(scope.expressions, field+".expression", sources[i].Expression, cel.AnyType)
+		expression, celType := c.compile(scope.definitions, field+".expression", sources[i].Expression, cel.AnyType)
 		scope.declare(name, celType)
 		compiled[i] = variable{expression: expression, name: name}
 	}
@@ -71,7 +76,7 @@ func (c *compiler) validations(scope *scope, sources []v1alpha1.CELValidation) [
 	compiled := make([]validation, len(sources))
 	for i := range sources {
 		source := &sources[i]
-		place := fmt.Sprintf("spec.cel.validations[%d]", i)
+		place := fmt.Sprintf("%s.validations[%d]", c.root, i)
 		v := validation{
 			fallback: fallbackMessage(source),
 			reason:   string(source.Reason),

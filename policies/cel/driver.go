@@ -35,6 +35,8 @@ type Driver struct {
 	types        *typeChecks
 	// pool holds the evaluations that are not in use.
 	pool *sync.Pool
+	// templates yields the environments of Gatekeeper's templates, made when the first is compiled.
+	templates func() (*environments, error)
 }
 
 var (
@@ -54,6 +56,7 @@ func New() (*Driver, error) {
 	}
 	return &Driver{
 		environments: environments, types: &typeChecks{env: typed}, pool: &sync.Pool{New: newEvaluation},
+		templates: sync.OnceValues(newTemplateEnvironments),
 	}, nil
 }
 
@@ -73,7 +76,7 @@ func (d *Driver) Compile(
 	if err != nil {
 		return nil, nil, err
 	}
-	c := compiler{planner: d.environments.planner}
+	c := compiler{planner: d.environments.planner, root: celField}
 	compiled := &program{
 		expressions: expressions{
 			params:        c.params(guardrail),
@@ -103,7 +106,7 @@ func (d *Driver) CompileConditions(_ context.Context, guardrail *v1alpha1.Guardr
 			budget: celconfig.RuntimeCELCostBudgetMatchConditions,
 			pool:   d.pool,
 		},
-		conditions: c.conditions(d.environments.conditions, guardrail.Spec.MatchConditions),
+		conditions: c.conditions(d.environments.conditions, "spec.matchConditions", guardrail.Spec.MatchConditions),
 	}
 	if len(c.errors) > 0 {
 		return nil, c.errors
