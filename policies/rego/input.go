@@ -33,6 +33,9 @@ type document struct {
 	input    *policies.Input
 	prefixes []prefix
 	parts    [partCount]part
+	// gatekeeper marks the document as Gatekeeper builds it; base is that of guardrails, where both have their objects in common.
+	gatekeeper bool
+	base       *document
 }
 
 var _ machine.Input = (*document)(nil)
@@ -133,7 +136,12 @@ func (d *document) with(parameters pair) (*ast.Term, error) {
 func (d *document) part(id int) (*ast.Term, error) {
 	p := &d.parts[id]
 	p.once.Do(func() {
-		if p.term, p.err = d.convert(id); p.err != nil {
+		if d.gatekeeper {
+			p.term, p.err = d.gatekeeperPart(id)
+		} else {
+			p.term, p.err = d.convert(id)
+		}
+		if p.err != nil {
 			p.err = fmt.Errorf("converting the input: %w", p.err)
 		}
 	})

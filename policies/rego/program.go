@@ -30,6 +30,8 @@ type program struct {
 	deadline time.Duration
 	// printer is nil where nobody listens.
 	printer *printer
+	// inventory is data.inventory of one of Gatekeeper's templates; nil for guardrails.
+	inventory *Inventory
 
 	// stuck counts calls of built-ins that were given up and still run.
 	stuck atomic.Int32
@@ -44,7 +46,7 @@ var (
 // the policy is at fault, a *DeadlineError where the time ran out, a *StuckError where that happened too often, a
 // *machine.LimitError where the memory did; findings that were made until then are returned with it.
 func (p *program) Evaluate(ctx context.Context, input *policies.Input) ([]policies.Finding, error) {
-	shared, err := sharedDocument(input, p.prefixes)
+	shared, err := documentFor(p.rules[0].violations, input, p.prefixes)
 	if err != nil {
 		return nil, err
 	}
@@ -71,6 +73,13 @@ func (p *program) start(ctx context.Context, run *machine.Run, shared *document)
 	}
 	if err := run.Start(ctx, p.compiled, shared, machine.Limits{Deadline: now.Add(limit), Bytes: maxBytes}); err != nil {
 		return 0, err
+	}
+	if p.inventory != nil {
+		inventory, err := p.inventory.term()
+		if err != nil {
+			return 0, fmt.Errorf("converting data.inventory: %w", err)
+		}
+		run.Documents(inventory)
 	}
 	run.Supervise(p)
 	if p.printer != nil {
