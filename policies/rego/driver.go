@@ -142,7 +142,7 @@ func (d *Driver) program(
 	case err == nil:
 		return &program{
 			guardrail: guardrail, rules: rules, compiled: compiled, prefixes: d.prefixes, runs: d.runs,
-			deadline: d.options.Deadline, printer: newPrinter(guardrail, d.options.Print),
+			deadline: d.options.Deadline, printer: newPrinter(guardrail, d.options.Print), readsResources: readsResources(compiler),
 		}, nil
 	case !errors.As(err, &refused):
 		return nil, err
@@ -153,7 +153,7 @@ func (d *Driver) program(
 	}
 	return &interpreter{
 		guardrail: guardrail, rules: prepared, parameters: parameters, prefixes: d.prefixes,
-		deadline: d.options.Deadline, print: d.options.Print,
+		deadline: d.options.Deadline, print: d.options.Print, readsResources: readsResources(compiler),
 	}, nil
 }
 

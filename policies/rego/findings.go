@@ -1,6 +1,7 @@
 package rego
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/kroguard/kroguard/policies"
+	"github.com/kroguard/kroguard/policies/rego/machine"
 )
 
 // The rules whose elements are findings.
@@ -89,6 +91,21 @@ func (c *collector) add(rule *findingRule, term *ast.Term) error {
 	default:
 		return c.addElements(rule, []*ast.Term{term})
 	}
+}
+
+// addUncertain adds the findings that may not hold once more is known. An error that came of what nobody can tell yet is one of them;
+// one of the policy's limits stays one.
+func (c *collector) addUncertain(rule *findingRule, outcome *machine.Outcome, shared *document, err error) error {
+	dependsOn, before := shared.touched(outcome.Touched), len(c.findings)
+	if shape := c.add(rule, outcome.Uncertain); shape != nil {
+		c.keep(rule, policies.Finding{Message: shape.Error()})
+	}
+	if failed, ok := errors.AsType[*EvaluationError](err); ok {
+		c.keep(rule, policies.Finding{Message: failed.Error()})
+		err = nil
+	}
+	unsure(c.findings[before:], dependsOn)
+	return err
 }
 
 func (c *collector) addElements(rule *findingRule, elements []*ast.Term) error {

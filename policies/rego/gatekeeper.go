@@ -1,6 +1,7 @@
 package rego
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,32 +16,37 @@ import (
 )
 
 // gatekeeperKey is the key of Gatekeeper's input document in Input.Convert.
-type gatekeeperKey struct{}
+type gatekeeperKey struct{ marked bool }
 
 // documentFor is the document that guardrails, or Gatekeeper's policies, read.
-func documentFor(gatekeeper bool, input *policies.Input, prefixes []prefix) (*document, error) {
+func documentFor(
+	ctx context.Context, gatekeeper bool, input *policies.Input, prefixes []prefix, marked bool,
+) (*document, error) {
 	if gatekeeper {
-		return gatekeeperDocument(input, prefixes)
+		return gatekeeperDocument(ctx, input, prefixes, marked)
 	}
-	return sharedDocument(input, prefixes)
+	return sharedDocument(ctx, input, prefixes, marked)
 }
 
 // gatekeeperDocument is the input document as Gatekeeper builds it, one for all its policies that judge an input. What it has in
 // common with the document of guardrails is converted once for both.
-func gatekeeperDocument(input *policies.Input, prefixes []prefix) (*document, error) {
-	value, err := input.Convert(gatekeeperKey{}, func() (any, error) {
+func gatekeeperDocument(ctx context.Context, input *policies.Input, prefixes []prefix, marked bool) (*document, error) {
+	value, err := input.Convert(gatekeeperKey{marked}, func() (any, error) {
 		object, oldObject := input.Object, input.OldObject
 		if input.Request.Operation == admissionv1.Delete {
 			object = oldObject
 		}
 		d := &document{prefixes: prefixes, gatekeeper: true}
 		if input.Request.Operation != admissionv1.Delete && !hasLarge(object) && !hasLarge(oldObject) {
-			shared, err := sharedDocument(input, prefixes)
+			shared, err := sharedDocument(ctx, input, prefixes, marked)
 			if err != nil {
 				return nil, err
 			}
-			d.input, d.base = input, shared
+			d.input, d.base, d.marks = input, shared, shared.marks
 			return d, nil
+		}
+		if marked {
+			d.marks = newMarks(input.Unresolved)
 		}
 		d.input = &policies.Input{
 			Request: input.Request, Namespace: input.Namespace,
@@ -68,7 +74,7 @@ func (d *document) gatekeeperPart(id int) (*ast.Term, error) {
 		return plainNamespaceTerm(namespaceOf(d.input))
 	case partReview:
 		return d.review()
-	case partProject, partOffering, partInstance:
+	case partProject, partOffering, partInstance, partResources, partUnresolved:
 		return nil, nil
 	case partWhole:
 		return d.assemble(nil, []named{{keyReview, partReview}})

@@ -1,6 +1,7 @@
 package rego
 
 import (
+	"context"
 	"fmt"
 	"reflect"
 	"sync"
@@ -21,10 +22,12 @@ const (
 	keyProject         = "project"
 	keyOffering        = "offering"
 	keyInstance        = "instance"
+	keyResources       = "resources"
+	keyUnresolved      = "unresolved"
 )
 
 // documentKey is the key of the converted input in Input.Convert.
-type documentKey struct{}
+type documentKey struct{ marked bool }
 
 // document is the input document, but for the parameters: the same for all guardrails that judge an input. Its parts are
 // converted when a guardrail first reads them, and once; most guardrails read a little of it. Its terms are read-only, and it is
@@ -36,6 +39,10 @@ type document struct {
 	// gatekeeper marks the document as Gatekeeper builds it; base is that of guardrails, where both have their objects in common.
 	gatekeeper bool
 	base       *document
+	// marks stand for what nobody can tell yet; nil where the document is to be without.
+	marks *marks
+	// rendering is asked for where a policy reads the rendered resources.
+	rendering func() (*policies.Rendering, error)
 }
 
 var _ machine.Input = (*document)(nil)
@@ -60,6 +67,8 @@ const (
 	partProject
 	partOffering
 	partInstance
+	partResources
+	partUnresolved
 	partReview
 	partWhole
 	partCount
@@ -88,12 +97,20 @@ func prefixes() []prefix {
 		request("userInfo"), request("dryRun"),
 		{[]string{keyReview}, partReview, nil},
 		{[]string{keyProject}, partProject, nil}, {[]string{keyOffering}, partOffering, nil}, {[]string{keyInstance}, partInstance, nil},
+		{[]string{keyResources}, partResources, nil}, {[]string{keyUnresolved}, partUnresolved, nil},
 	}
 }
 
-// sharedDocument is the document of an input, one for all guardrails that judge it.
-func sharedDocument(input *policies.Input, prefixes []prefix) (*document, error) {
-	value, err := input.Convert(documentKey{}, func() (any, error) { return &document{input: input, prefixes: prefixes}, nil })
+// sharedDocument is the document of an input, one for all guardrails that judge it. It is marked where the machine is to keep account
+// of what nobody can tell yet.
+func sharedDocument(ctx context.Context, input *policies.Input, prefixes []prefix, marked bool) (*document, error) {
+	value, err := input.Convert(documentKey{marked}, func() (any, error) {
+		d := &document{input: input, prefixes: prefixes, rendering: func() (*policies.Rendering, error) { return input.Rendering(ctx) }}
+		if marked {
+			d.marks = newMarks(input.Unresolved)
+		}
+		return d, nil
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +135,7 @@ func (d *document) Prefix(i int) (*ast.Term, error) {
 }
 
 // with is the input document of one guardrail. It shares the terms and copies only the object around them.
-func (d *document) with(parameters pair) (*ast.Term, error) {
+func (d *document) with(further ...pair) (*ast.Term, error) {
 	whole, err := d.Document()
 	if err != nil {
 		return nil, err
@@ -127,7 +144,7 @@ func (d *document) with(parameters pair) (*ast.Term, error) {
 	if !ok {
 		return nil, fmt.Errorf("the input document is of type %s", ast.ValueName(whole.Value)) // it is an object
 	}
-	pairs := []pair{parameters}
+	pairs := further
 	object.Foreach(func(key, value *ast.Term) { pairs = append(pairs, pair{key, value}) })
 	return ast.ObjectTerm(pairs...), nil
 }
@@ -140,6 +157,9 @@ func (d *document) part(id int) (*ast.Term, error) {
 			p.term, p.err = d.gatekeeperPart(id)
 		} else {
 			p.term, p.err = d.convert(id)
+		}
+		if p.err == nil && d.marks != nil && d.base == nil {
+			p.term = d.marks.put(id, p.term)
 		}
 		if p.err != nil {
 			p.err = fmt.Errorf("converting the input: %w", p.err)
@@ -176,11 +196,16 @@ func (d *document) convert(id int) (*ast.Term, error) {
 			return d.part(partObject)
 		}
 		return objectTerm(in.Instance)
+	case partResources:
+		return d.resources()
+	case partUnresolved:
+		return d.unresolved()
 	case partReview:
 		return d.review()
 	default:
 		return d.assemble(nil, []named{
 			{keyReview, partReview}, {keyInstance, partInstance}, {keyProject, partProject}, {keyOffering, partOffering},
+			{keyUnresolved, partUnresolved},
 		})
 	}
 }

@@ -2,6 +2,7 @@ package rego
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -34,6 +35,8 @@ type interpreter struct {
 	prefixes []prefix
 	deadline time.Duration
 	print    PrintFunc
+	// readsResources says that the policy reads the rendered resources.
+	readsResources bool
 
 	// stuck counts evaluations that were given up and still run.
 	stuck atomic.Int32
@@ -67,18 +70,42 @@ func keepTerm(term *ast.Term, _ *opa.EvalContext) (any, error) { return term, ni
 // the policy is at fault, a *DeadlineError where the time ran out, a *StuckError where that happened too often; findings that
 // were made until then are returned with it.
 func (p *interpreter) Evaluate(ctx context.Context, input *policies.Input) ([]policies.Finding, error) {
-	shared, err := documentFor(p.rules[0].violations, input, p.prefixes)
+	shared, err := documentFor(ctx, p.rules[0].violations, input, p.prefixes, false)
 	if err != nil {
 		return nil, err
 	}
-	document, err := shared.with(p.parameters)
+	further := []pair{p.parameters}
+	partial := len(input.Unresolved) > 0
+	if p.readsResources {
+		resources, err := shared.part(partResources)
+		if err != nil {
+			return nil, err
+		}
+		further = append(further, pair{ast.InternedTerm(keyResources), resources})
+		partial = partial || shared.partialResources()
+	}
+	document, err := shared.with(further...)
 	if err != nil {
 		return nil, err
 	}
 	b := bound{work: "evaluation", limit: p.deadline, grace: stopGrace, stuck: &p.stuck}
-	return runBounded(ctx, b, func(ctx context.Context) ([]policies.Finding, error) {
+	findings, err := runBounded(ctx, b, func(ctx context.Context) ([]policies.Finding, error) {
 		return p.judge(ctx, document)
 	})
+	if partial {
+		return p.partial(findings, err)
+	}
+	return findings, err
+}
+
+// partial is the outcome where there is something that nobody can tell yet. What the interpreter has looked at isn't known, so all of it
+// may turn out otherwise.
+func (p *interpreter) partial(findings []policies.Finding, err error) ([]policies.Finding, error) {
+	if failed, ok := errors.AsType[*EvaluationError](err); ok {
+		findings, err = append(findings, policies.Finding{Message: failed.Error()}), nil
+	}
+	unsure(findings, nil)
+	return findings, err
 }
 
 // judge evaluates all rules. The error is that of the first rule that has one; its findings and those of the other rules

@@ -32,6 +32,8 @@ type program struct {
 	printer *printer
 	// inventory is data.inventory of one of Gatekeeper's templates; nil for guardrails.
 	inventory *Inventory
+	// readsResources says that the policy reads the rendered resources.
+	readsResources bool
 
 	// stuck counts calls of built-ins that were given up and still run.
 	stuck atomic.Int32
@@ -46,7 +48,8 @@ var (
 // the policy is at fault, a *DeadlineError where the time ran out, a *StuckError where that happened too often, a
 // *machine.LimitError where the memory did; findings that were made until then are returned with it.
 func (p *program) Evaluate(ctx context.Context, input *policies.Input) ([]policies.Finding, error) {
-	shared, err := documentFor(p.rules[0].violations, input, p.prefixes)
+	partial := isPartial(input, p.readsResources)
+	shared, err := documentFor(ctx, p.rules[0].violations, input, p.prefixes, partial)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +60,7 @@ func (p *program) Evaluate(ctx context.Context, input *policies.Input) ([]polici
 	var findings []policies.Finding
 	limit, err := p.start(ctx, run, shared)
 	if err == nil {
-		findings, err = p.judge(ctx, run, limit)
+		findings, err = p.judge(ctx, run, shared, limit)
 	}
 	// A run that panicked is not used again.
 	run.Finish()
@@ -97,18 +100,23 @@ func (p *program) Supervise(ctx context.Context, deadline time.Time, work func()
 
 // judge evaluates all rules. The error is that of the first rule that has one; its findings and those of the other rules
 // are returned with it.
-func (p *program) judge(ctx context.Context, run *machine.Run, limit time.Duration) ([]policies.Finding, error) {
+func (p *program) judge(
+	ctx context.Context, run *machine.Run, shared *document, limit time.Duration,
+) ([]policies.Finding, error) {
 	var found collector
 	var first error
 	for i := range p.rules {
-		value, err := run.Root(i)
+		outcome, err := run.Outcome(i)
 		if p.printer != nil {
 			printFailures(ctx, p.guardrail, p.printer.print, run.Failures())
 		}
 		if err == nil {
-			err = found.add(&p.rules[i], value)
+			err = found.add(&p.rules[i], outcome.Certain)
 		} else {
 			err = explained(ctx, limit, err)
+		}
+		if outcome.Touched != 0 {
+			err = found.addUncertain(&p.rules[i], &outcome, shared, err)
 		}
 		if first == nil {
 			first = err

@@ -81,6 +81,7 @@ func (c *compiler) logical(s *scope, left, right ast.Body, either bool, next fun
 		return nil, err
 	}
 	return func(m *machine) bool {
+		// Where the first one fails for what nobody can tell, so may the second one hold.
 		holds := !first(m)
 		if m.err != nil {
 			return false
@@ -192,6 +193,9 @@ func iterable(term *ast.Term) bool {
 // each runs the body for each element of a collection, in Rego's order, with key and value in two slots; a negative slot is left
 // alone. It reports whether the search is to go on.
 func (m *machine) each(collection *ast.Term, key, value int, body step) bool {
+	if m.unknown != nil {
+		return m.eachKnown(collection, key, value, body)
+	}
 	switch elements := collection.Value.(type) {
 	case *ast.Array:
 		for i := range elements.Len() {

@@ -136,6 +136,7 @@ func (b *builtinCall) run(m *machine, yield func(*ast.Term) error) bool {
 		if operands[i] = b.arguments[i].get(m); operands[i] == nil {
 			return m.err == nil
 		}
+		operands[i] = m.whole(operands[i])
 	}
 	if b.estimate != nil && m.limits.Bytes > 0 && !m.affords(b.estimate(operands, m.limits.Bytes), b.location) {
 		return false
@@ -202,12 +203,15 @@ func (c *compiler) relation(s *scope, call *builtinCall, output []*ast.Term, nex
 		if !ok {
 			return false
 		}
+		alternatives := m.branch()
 		for _, result := range results {
+			alternatives.next(m)
 			m.slots[slot] = result
 			if !m.tick() || !then(m) {
 				return false
 			}
 		}
+		alternatives.end(m)
 		return true
 	}, nil
 }

@@ -79,7 +79,7 @@ func (c *compiler) objectComprehension(s *scope, source *ast.ObjectComprehension
 		if b.object == nil {
 			b.object = ast.NewObject()
 		}
-		if before := b.object.Get(values[0]); before != nil && !equal(before, values[1]) {
+		if before := b.object.Get(values[0]); before != nil && !m.equal(before, values[1]) {
 			m.fail(conflicting)
 			return false
 		}

@@ -66,6 +66,11 @@ type machine struct {
 	// memos are what functions have yielded.
 	memos []memo
 
+	// unknown are the values that nobody can tell; nil for none. touched are the bits of those that the way to here has looked at,
+	// always of those that every way has, ever of those that any way has.
+	unknown               map[*ast.Term]uint64
+	touched, always, ever uint64
+
 	limits Limits
 	// steps counts loops and calls, so that the clock is read now and then; bytes is what was built.
 	steps uint
@@ -82,8 +87,8 @@ type machine struct {
 	// failures are the built-ins that failed, which made their expression undefined; kept where keepFailures.
 	failures     []topdown.Error
 	keepFailures bool
-	// whole is the input document with the constants, once somebody asked for it.
-	whole *ast.Term
+	// document is the input document with the constants, once somebody asked for it.
+	document *ast.Term
 }
 
 // state is what a run knows of a rule.
@@ -98,6 +103,10 @@ type state struct {
 	// set and object are under construction.
 	set    ast.Set
 	object ast.Object
+	// touched are the bits of the unknown values that the value depends on. certain are the elements of the set that depend on none,
+	// uncertain the bits that others do.
+	touched, uncertain uint64
+	certain            ast.Set
 }
 
 const (
@@ -155,7 +164,8 @@ func (r *Run) Start(ctx context.Context, program *Program, input Input, limits L
 	m.states = resized(m.states, len(program.rules))
 	m.buildings = resized(m.buildings, program.buildings)
 	m.memos = resized(m.memos, program.memos)
-	m.steps, m.bytes, m.err, m.whole = 0, 0, nil, nil
+	m.steps, m.bytes, m.err, m.document = 0, 0, nil, nil
+	m.unknown, m.touched, m.always, m.ever = nil, 0, 0, 0
 	if m.capture == nil {
 		m.capture = func(term *ast.Term) error {
 			m.output = term
@@ -188,7 +198,24 @@ func (m *machine) read(input Input) (err error) {
 			return err
 		}
 	}
+	if partial, ok := input.(PartialInput); ok {
+		m.unknown = partial.Unknown()
+		m.readUnknown()
+	}
 	return nil
+}
+
+// readUnknown empties the slots of the input of which nobody can tell the value.
+func (m *machine) readUnknown() {
+	if len(m.unknown) == 0 {
+		m.unknown = nil
+		return
+	}
+	m.slots[m.program.input] = m.known(m.slots[m.program.input])
+	for _, p := range m.program.prefixes {
+		m.slots[p.slot] = m.known(m.slots[p.slot])
+	}
+	m.always, m.touched = m.touched, 0
 }
 
 // resized is a zeroed slice of length n.
@@ -241,7 +268,7 @@ func (r *Run) Finish() {
 	clear(m.buildings)
 	clear(m.memos)
 	m.operands = [3]*ast.Term{}
-	m.program, m.output, m.whole, m.err, m.failures = nil, nil, nil, nil, nil
+	m.program, m.output, m.document, m.unknown, m.err, m.failures = nil, nil, nil, nil, nil, nil
 	clear(m.builtin.Cache)
 	m.builtin.Context, m.builtin.PrintHook, m.builtin.Location = nil, nil, nil
 	m.keepFailures, m.supervisor = false, nil

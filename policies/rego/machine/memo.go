@@ -25,6 +25,8 @@ type memoEntry struct {
 	arguments [memoArguments]*ast.Term
 	// result is nil for undefined.
 	result *ast.Term
+	// touched are the bits of the unknown values that it depends on.
+	touched uint64
 }
 
 // memoOf is the memo of a function; nil where it has too many arguments.
@@ -36,9 +38,9 @@ func (m *machine) memoOf(r *rule) *memo {
 }
 
 // recall is the result of a call with the arguments that are in the parameters' slots, where it is known.
-func (k *memo) recall(m *machine, r *rule) (result *ast.Term, ok bool) {
+func (k *memo) recall(m *machine, r *rule) (result *ast.Term, touched uint64, ok bool) {
 	if k == nil {
-		return nil, false
+		return nil, 0, false
 	}
 	var arguments [memoArguments]*ast.Term
 	for i, slot := range r.parameters {
@@ -46,18 +48,18 @@ func (k *memo) recall(m *machine, r *rule) (result *ast.Term, ok bool) {
 	}
 	for i := range k.entries {
 		if entry := &k.entries[i]; entry.arguments == arguments {
-			return entry.result, true
+			return entry.result, entry.touched, true
 		}
 	}
 	k.arguments = arguments
-	return nil, false
+	return nil, 0, false
 }
 
 // remember keeps the result of the call that recall did not know.
-func (k *memo) remember(result *ast.Term) {
+func (k *memo) remember(result *ast.Term, touched uint64) {
 	if k == nil {
 		return
 	}
-	k.entries[k.next] = memoEntry{arguments: k.arguments, result: result}
+	k.entries[k.next] = memoEntry{arguments: k.arguments, result: result, touched: touched}
 	k.next = (k.next + 1) % memoSize
 }

@@ -230,6 +230,14 @@ func (b *builtinCall) orQuick(quick quickFunc) func(m *machine) *ast.Term {
 		}
 		// What computes an operand may call a built-in itself, so the machine's are set once all are known.
 		m.operands = operands
+		if m.unknown != nil {
+			if result, ok := m.exact(b.name, &m.operands); ok {
+				return result
+			}
+			for i := range b.arguments {
+				m.operands[i] = m.whole(m.operands[i])
+			}
+		}
 		if result := quick(&m.operands); result != nil {
 			return result
 		}

@@ -92,8 +92,8 @@ func (c *compiler) wholeInput() func(m *machine) *ast.Term {
 	constants := c.options.Constants
 	slot := c.program.input
 	return func(m *machine) *ast.Term {
-		if m.whole != nil {
-			return m.whole
+		if m.document != nil {
+			return m.document
 		}
 		whole := ast.NewObject()
 		if document := m.slots[slot]; document != nil {
@@ -106,8 +106,8 @@ func (c *compiler) wholeInput() func(m *machine) *ast.Term {
 		for key, value := range constants {
 			whole.Insert(ast.StringTerm(key), value)
 		}
-		m.whole = ast.NewTerm(whole)
-		return m.whole
+		m.document = ast.NewTerm(whole)
+		return m.document
 	}
 }
 
@@ -186,7 +186,7 @@ func (c *compiler) defined(base operand, next continuation) (step, error) {
 func (c *compiler) lookup(base operand, keys []operand, next continuation) (step, error) {
 	fixed := constants(keys)
 	if base.term != nil && fixed != nil {
-		value := follow(base.term, fixed)
+		value := follow(new(machine), base.term, fixed)
 		if value == nil {
 			return never, nil
 		}
@@ -200,7 +200,7 @@ func (c *compiler) lookup(base operand, keys []operand, next continuation) (step
 	if fixed != nil {
 		from := base.slot
 		return func(m *machine) bool {
-			value := follow(m.slots[from], fixed)
+			value := follow(m, m.slots[from], fixed)
 			if value == nil {
 				return true
 			}
@@ -215,7 +215,7 @@ func (c *compiler) lookup(base operand, keys []operand, next continuation) (step
 			if key == nil {
 				return m.err == nil
 			}
-			if value = get(value, key); value == nil {
+			if value = get(m, value, key); value == nil {
 				return true
 			}
 		}
@@ -236,9 +236,9 @@ func constants(operands []operand) []*ast.Term {
 }
 
 // follow is the value at the end of a path; nil where there is none.
-func follow(value *ast.Term, keys []*ast.Term) *ast.Term {
+func follow(m *machine, value *ast.Term, keys []*ast.Term) *ast.Term {
 	for _, key := range keys {
-		if value = get(value, key); value == nil {
+		if value = get(m, value, key); value == nil {
 			return nil
 		}
 	}
@@ -246,19 +246,29 @@ func follow(value *ast.Term, keys []*ast.Term) *ast.Term {
 }
 
 // get is the element of a collection at a key; nil where there is none. An element of a set is its own key.
-func get(collection, key *ast.Term) *ast.Term {
+func get(m *machine, collection, key *ast.Term) *ast.Term {
 	if collection == nil {
 		return nil
 	}
 	switch value := collection.Value.(type) {
 	case *ast.Array:
-		return value.Get(key)
+		element := value.Get(key)
+		if element == nil || m.unknown == nil {
+			return element
+		}
+		return m.element(element)
 	case ast.Set:
+		if m.unknown != nil && iterable(key) {
+			return m.elementOfSet(value, key)
+		}
 		if value.Contains(key) {
 			return key
 		}
 	case ast.Object:
-		return value.Get(key)
+		if m.unknown != nil && iterable(key) {
+			return m.fieldAt(value, key)
+		}
+		return m.known(value.Get(key))
 	}
 	return nil
 }

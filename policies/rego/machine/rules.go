@@ -154,7 +154,7 @@ func yieldValue(index int, value operand, source *ast.Rule) step {
 		st.hit = true
 		if st.value == nil {
 			st.value, st.by = found, source.Location
-		} else if !equal(st.value, found) {
+		} else if !m.equal(st.value, found) {
 			m.fail(conflictOfValues(path, st, found, source.Location))
 			return false
 		}
@@ -173,6 +173,9 @@ func yieldElement(index int, key operand) step {
 			st.set = ast.NewSet()
 		}
 		st.set.Add(element)
+		if m.unknown != nil {
+			m.certify(st, element)
+		}
 		return true
 	}
 }
@@ -191,7 +194,7 @@ func yieldField(index int, key, value operand, location *ast.Location) step {
 		if st.object == nil {
 			st.object = ast.NewObject()
 		}
-		if before := st.object.Get(name); before != nil && !equal(before, field) {
+		if before := st.object.Get(name); before != nil && !m.equal(before, field) {
 			m.fail(conflict(conflictObject, location))
 			return false
 		}
@@ -224,13 +227,18 @@ func uniform(definitions []*definition) bool {
 func (m *machine) value(index int) *ast.Term {
 	st := &m.states[index]
 	if st.done {
+		m.touched |= st.touched
 		return st.value
 	}
 	r := m.program.rules[index]
 	if r.folded {
 		return r.known
 	}
+	before := m.touched
+	m.touched = m.always
 	m.search(r, st)
+	st.touched = m.touched
+	m.touched |= before
 	if m.err != nil {
 		return nil
 	}
@@ -256,33 +264,42 @@ func (m *machine) call(index int) *ast.Term {
 	r := m.program.rules[index]
 	st := &m.states[index]
 	known := m.memoOf(r)
-	if result, ok := known.recall(m, r); ok {
+	if result, touched, ok := known.recall(m, r); ok {
+		m.touched |= touched
 		return result
 	}
 	st.value = nil
+	before := m.touched
+	m.touched = m.always
 	m.search(r, st)
+	touched := m.touched
+	m.touched |= before
 	if m.err != nil {
 		return nil
 	}
 	if st.value == nil && r.fallback != nil {
 		st.value = r.fallback.get(m)
 	}
-	known.remember(st.value)
+	known.remember(st.value, touched)
 	return st.value
 }
 
 // search runs the definitions of a rule.
 func (m *machine) search(r *rule, st *state) {
+	alternatives := m.branch()
 	for _, d := range r.definitions {
 		st.hit = false
+		alternatives.next(m)
 		for ; d != nil && !st.hit; d = d.orElse {
 			d.run(m)
 			if m.err != nil {
+				alternatives.end(m)
 				return
 			}
 		}
 		if r.uniform && st.value != nil {
-			return
+			return // what the others would yield is the same
 		}
 	}
+	alternatives.end(m)
 }

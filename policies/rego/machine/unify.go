@@ -125,7 +125,7 @@ func same(a, b operand, next func() (step, error)) (step, error) {
 		if right == nil {
 			return m.err == nil
 		}
-		return !equal(left, right) || then(m)
+		return !m.equal(left, right) || then(m)
 	}, nil
 }
 
@@ -162,6 +162,9 @@ func (c *compiler) matchArray(s *scope, pattern *ast.Array, value operand, next 
 		}
 		for i, slot := range slots {
 			m.slots[slot] = array.Elem(i)
+			if m.unknown != nil {
+				m.slots[slot] = m.element(m.slots[slot])
+			}
 		}
 		return then(m)
 	}, nil
@@ -198,7 +201,7 @@ func (c *compiler) matchObject(s *scope, pattern ast.Object, value operand, next
 			return m.err == nil
 		}
 		object, ok := got.Value.(ast.Object)
-		if !ok || object.Len() != len(keys) {
+		if !ok || m.length(got, object) != len(keys) {
 			return true
 		}
 		for i := range keys {
@@ -206,7 +209,7 @@ func (c *compiler) matchObject(s *scope, pattern ast.Object, value operand, next
 			if key == nil {
 				return m.err == nil
 			}
-			field := object.Get(key)
+			field := m.known(object.Get(key))
 			if field == nil {
 				return true
 			}
