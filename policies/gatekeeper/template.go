@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/kroguard/kroguard/policies"
 	"github.com/kroguard/kroguard/policies/cel"
@@ -15,13 +16,18 @@ import (
 
 // Compiler compiles templates. It is immutable and safe for concurrent use.
 type Compiler struct {
-	cel  *cel.Driver
-	rego *rego.Driver
+	cel    *cel.Driver
+	rego   *rego.Driver
+	scheme *runtime.Scheme
 }
 
 // NewCompiler returns a compiler that runs templates by the drivers.
-func NewCompiler(celDriver *cel.Driver, regoDriver *rego.Driver) *Compiler {
-	return &Compiler{cel: celDriver, rego: regoDriver}
+func NewCompiler(celDriver *cel.Driver, regoDriver *rego.Driver) (*Compiler, error) {
+	scheme, err := newScheme()
+	if err != nil {
+		return nil, err
+	}
+	return &Compiler{cel: celDriver, rego: regoDriver, scheme: scheme}, nil
 }
 
 // Template is a compiled ConstraintTemplate. It is immutable and safe for concurrent use.
@@ -59,7 +65,7 @@ func (c *Compiler) Template(ctx context.Context, object map[string]any) (*Templa
 	if err != nil {
 		return nil, err
 	}
-	crd, structural, err := definitionOf(ctx, source)
+	crd, structural, err := c.definition(ctx, source)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,162 @@
+package gatekeeper
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kroguard/kroguard/policies"
+)
+
+// Collection makes policies of the templates and constraints of a cluster. What did not change since the last call is not compiled
+// again. It is safe for concurrent use.
+type Collection struct {
+	compiler *Compiler
+
+	mu          sync.Mutex
+	templates   map[identity]compiledTemplate
+	constraints map[identity]compiledConstraint
+	inventory   *Inventory
+	last        []policies.Policy
+}
+
+// identity is an object's UID and generation, or a digest of it where it has none.
+type identity string
+
+type compiledTemplate struct {
+	// template is nil where it does not compile.
+	template *Template
+	kind     string
+	err      error
+}
+
+type compiledConstraint struct {
+	template identity
+	policy   policies.Policy
+	// counts is not set where the constraint is not for admission.
+	counts bool
+}
+
+// NewCollection returns an empty collection.
+func NewCollection(compiler *Compiler) *Collection { return &Collection{compiler: compiler} }
+
+// Compile makes a policy of each constraint that is for admission, called "Kind/name", in the order of these names. It never fails as a
+// whole. A constraint that is wrong, or whose template is, would not be in force in Gatekeeper: it is a policy with an error that
+// counts as no violation. The objects are decoded from JSON; none is kept or changed. The inventory may be nil. What is yielded is the
+// slice of the last call where nothing changed.
+func (c *Collection) Compile(ctx context.Context, templates, constraints []map[string]any, inventory *Inventory) []policies.Policy {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	byKind, sameTemplates := c.compileTemplates(ctx, templates)
+	next := make(map[identity]compiledConstraint, len(constraints))
+	same := sameTemplates && c.inventory == inventory && len(constraints) == len(c.constraints)
+	var list []policies.Policy
+	for _, object := range constraints {
+		id := identityOf(object)
+		kind := (&unstructured.Unstructured{Object: object}).GetKind()
+		template := byKind[kind]
+		known, ok := c.constraints[id]
+		if !ok || known.template != template.id || c.inventory != inventory {
+			same = false
+			known = c.compileConstraint(ctx, template, object, inventory)
+		}
+		next[id] = known
+		if known.counts {
+			list = append(list, known.policy)
+		}
+	}
+	slices.SortFunc(list, func(a, b policies.Policy) int { return cmp.Compare(a.Name, b.Name) })
+	if ctx.Err() == nil {
+		c.constraints, c.inventory = next, inventory
+	}
+	if !same || c.last == nil {
+		c.last = list
+	}
+	return c.last
+}
+
+// templateOf is a template with its identity.
+type templateOf struct {
+	compiledTemplate
+
+	id identity
+}
+
+// compileTemplates yields the templates by the kind of their constraints, and whether they are those of the last call.
+func (c *Collection) compileTemplates(ctx context.Context, objects []map[string]any) (map[string]templateOf, bool) {
+	next, byKind := make(map[identity]compiledTemplate, len(objects)), make(map[string]templateOf, len(objects))
+	same := len(objects) == len(c.templates)
+	for _, object := range objects {
+		id := identityOf(object)
+		known, ok := c.templates[id]
+		if !ok {
+			same = false
+			kind, _, _ := unstructured.NestedString(object, "spec", "crd", "spec", "names", "kind")
+			known = compiledTemplate{kind: kind}
+			known.template, known.err = c.compiler.Template(ctx, object)
+		}
+		next[id] = known
+		byKind[known.kind] = templateOf{compiledTemplate: known, id: id}
+	}
+	if ctx.Err() == nil {
+		c.templates = next
+	}
+	return byKind, same
+}
+
+func (c *Collection) compileConstraint(
+	ctx context.Context, template templateOf, object map[string]any, inventory *Inventory,
+) compiledConstraint {
+	compiled := compiledConstraint{template: template.id}
+	u := &unstructured.Unstructured{Object: object}
+	broken := func(err error) compiledConstraint {
+		compiled.counts = true
+		compiled.policy = policies.Policy{
+			Source: PolicySource, Name: u.GetKind() + "/" + u.GetName(), Ignore: true, Err: err,
+			Matches: func(*policies.Input) (bool, error) { return true, nil },
+		}
+		return compiled
+	}
+	switch {
+	case template.err != nil:
+		return broken(template.err)
+	case template.template == nil:
+		return broken(fmt.Errorf("%w: there is no template of kind %s", ErrConstraint, u.GetKind()))
+	}
+	constraint, err := template.template.Constraint(withoutStatus(object))
+	if err != nil {
+		return broken(err)
+	}
+	compiled.policy, compiled.counts = constraint.policy(ctx, inventory)
+	return compiled
+}
+
+// withoutStatus is a shallow copy without what Gatekeeper's audit writes, which is no part of the constraint and may be large.
+func withoutStatus(object map[string]any) map[string]any {
+	copied := make(map[string]any, len(object))
+	for name, value := range object {
+		if name != "status" {
+			copied[name] = value
+		}
+	}
+	return copied
+}
+
+func identityOf(object map[string]any) identity {
+	u := &unstructured.Unstructured{Object: object}
+	if u.GetUID() != "" && u.GetGeneration() > 0 {
+		return identity(fmt.Sprintf("%s/%d", u.GetUID(), u.GetGeneration()))
+	}
+	text, err := json.Marshal(object)
+	if err != nil {
+		return identity(u.GetKind() + "/" + u.GetName())
+	}
+	digest := sha256.Sum256(text)
+	return identity(digest[:])
+}

@@ -1,0 +1,284 @@
+package suite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"time"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+
+	"github.com/kroguard/kroguard/policies"
+	"github.com/kroguard/kroguard/policies/gatekeeper"
+	"github.com/kroguard/kroguard/policies/rego"
+)
+
+// Runner runs suites.
+type Runner struct {
+	// Compiler compiles templates. It is needed.
+	Compiler *gatekeeper.Compiler
+	// Only selects the tests and cases that are run, by "test//case"; nil is all. One that matches a test alone selects all of its cases.
+	Only *regexp.Regexp
+}
+
+// Result is what came of a suite.
+type Result struct {
+	Path    string        `json:"path"`
+	Skipped bool          `json:"skipped,omitempty"`
+	Took    time.Duration `json:"nanoseconds"`
+	Tests   []TestResult  `json:"tests"`
+}
+
+// TestResult is what came of a test.
+type TestResult struct {
+	Name    string        `json:"name"`
+	Skipped bool          `json:"skipped,omitempty"`
+	Error   string        `json:"error,omitempty"`
+	Took    time.Duration `json:"nanoseconds"`
+	Cases   []CaseResult  `json:"cases,omitempty"`
+}
+
+// CaseResult is what came of a case.
+type CaseResult struct {
+	Name    string        `json:"name"`
+	Skipped bool          `json:"skipped,omitempty"`
+	Error   string        `json:"error,omitempty"`
+	Took    time.Duration `json:"nanoseconds"`
+	// Violations are the messages, in the order in which the policy found them.
+	Violations []string `json:"violations,omitempty"`
+}
+
+// Failed reports whether anything in the suite failed.
+func (r *Result) Failed() bool {
+	return slices.ContainsFunc(r.Tests, func(t TestResult) bool {
+		return t.Error != "" || slices.ContainsFunc(t.Cases, func(c CaseResult) bool { return c.Error != "" })
+	})
+}
+
+// Run runs a suite. The error is the context's.
+func (r *Runner) Run(ctx context.Context, suite *Suite) (*Result, error) {
+	started := time.Now()
+	result := &Result{Path: suite.Path, Skipped: suite.Skip}
+	if suite.Skip {
+		return result, nil
+	}
+	for i := range suite.Tests {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		result.Tests = append(result.Tests, r.test(ctx, filepath.Dir(suite.Path), &suite.Tests[i]))
+	}
+	result.Took = time.Since(started)
+	return result, nil
+}
+
+func (r *Runner) selects(test *Test, names ...string) bool {
+	return r.Only == nil || r.Only.MatchString(test.Name) ||
+		slices.ContainsFunc(names, func(name string) bool { return r.Only.MatchString(test.Name + "//" + name) })
+}
+
+func (r *Runner) test(ctx context.Context, folder string, test *Test) TestResult {
+	result := TestResult{Name: test.Name}
+	names := make([]string, len(test.Cases))
+	for i := range test.Cases {
+		names[i] = test.Cases[i].Name
+	}
+	if test.Skip || !r.selects(test, names...) {
+		result.Skipped = true
+		return result
+	}
+	started := time.Now()
+	constraint, err := r.constraint(ctx, folder, test)
+	switch {
+	case test.Invalid && errors.Is(err, gatekeeper.ErrSchema):
+		err = nil
+	case test.Invalid && err == nil:
+		err = errors.New("the constraint is to be invalid, and the template's schema takes it")
+	case test.Invalid:
+		err = fmt.Errorf("the constraint is to be invalid by the template's schema, but: %w", err)
+	case err == nil && test.Expansion != "":
+		err = errors.New("expansion: ExpansionTemplates are not supported: judge what the object expands into as a case of its own")
+	case err == nil:
+		for i := range test.Cases {
+			result.Cases = append(result.Cases, r.run(ctx, folder, test, &test.Cases[i], constraint))
+		}
+	}
+	if err != nil {
+		result.Error = err.Error()
+	}
+	result.Took = time.Since(started)
+	return result
+}
+
+// constraint compiles the template, and the constraint for it.
+func (r *Runner) constraint(ctx context.Context, folder string, test *Test) (*gatekeeper.Constraint, error) {
+	if test.Template == "" {
+		return nil, errors.New("template is missing: name the file of a ConstraintTemplate")
+	}
+	object, err := readObject(filepath.Join(folder, test.Template))
+	if err != nil {
+		return nil, err
+	}
+	template, err := r.Compiler.Template(ctx, object)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", test.Template, err)
+	}
+	if test.Constraint == "" {
+		return nil, errors.New("constraint is missing: name the file of a constraint")
+	}
+	if object, err = readObject(filepath.Join(folder, test.Constraint)); err != nil {
+		return nil, err
+	}
+	constraint, err := template.Constraint(object)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", test.Constraint, err)
+	}
+	return constraint, nil
+}
+
+func (r *Runner) run(ctx context.Context, folder string, test *Test, c *Case, constraint *gatekeeper.Constraint) CaseResult {
+	result := CaseResult{Name: c.Name}
+	if c.Skip || !r.selects(test, c.Name) {
+		result.Skipped = true
+		return result
+	}
+	started := time.Now()
+	err := func() (err error) {
+		switch {
+		case c.Object == "":
+			return errors.New("object is missing: name the file of an object")
+		case len(c.Assertions) == 0:
+			return errors.New("there are no assertions: say violations: yes, or no")
+		}
+		if result.Violations, err = judge(ctx, folder, c, constraint); err != nil {
+			return err
+		}
+		for i := range c.Assertions {
+			if err := c.Assertions[i].check(result.Violations); err != nil {
+				return err
+			}
+		}
+		return nil
+	}()
+	if err != nil {
+		result.Error = err.Error()
+	}
+	result.Took = time.Since(started)
+	return result
+}
+
+// judge yields the messages of all violations. As in Gatekeeper, a constraint that can't be matched or evaluated is one.
+func judge(ctx context.Context, folder string, c *Case, constraint *gatekeeper.Constraint) ([]string, error) {
+	file := filepath.Join(folder, c.Object)
+	objects, err := readObjects(file)
+	if err != nil {
+		return nil, err
+	}
+	if len(objects) != 1 {
+		return nil, fmt.Errorf("%s: there are %d objects in it, and one is judged at a time", file, len(objects))
+	}
+	var inventoried []map[string]any
+	for _, name := range c.Inventory {
+		more, err := readObjects(filepath.Join(folder, name))
+		if err != nil {
+			return nil, err
+		}
+		inventoried = append(inventoried, more...)
+	}
+	inventory, err := gatekeeper.NewInventory(inventoried)
+	if err != nil {
+		return nil, err
+	}
+	in, err := inputOf(objects[0])
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if len(constraint.Actions(gatekeeper.PointTest)) == 0 {
+		return nil, nil
+	}
+	holds, err := constraint.Matches(&gatekeeper.Subject{
+		Object: in.Object, OldObject: in.OldObject, Namespace: inventory.Namespace(in.Request.Namespace), Source: gatekeeper.SourceOriginal,
+	})
+	if err != nil {
+		return []string{err.Error()}, nil
+	}
+	if !holds {
+		return nil, nil
+	}
+	program, err := constraint.Program(ctx, inventory)
+	if err != nil {
+		return []string{err.Error()}, nil
+	}
+	findings, err := program.Evaluate(ctx, in)
+	var messages []string
+	for i := range findings {
+		messages = append(messages, findings[i].Message)
+	}
+	if err != nil && ctx.Err() == nil {
+		messages = append(messages, rego.EngineMessage(err))
+	}
+	return messages, ctx.Err()
+}
+
+// inputOf is an object, or the request of an AdmissionReview, as policies see it.
+func inputOf(object map[string]any) (*policies.Input, error) {
+	u := &unstructured.Unstructured{Object: object}
+	gvk := u.GroupVersionKind()
+	if gvk.Kind == "AdmissionReview" && gvk.Group == admissionv1.GroupName {
+		return reviewed(object)
+	}
+	if gvk.Kind == "" {
+		return nil, errors.New("the object has no kind")
+	}
+	in := policies.NewInput(policies.InputOptions{Object: object, Request: &admissionv1.AdmissionRequest{
+		Kind: metav1.GroupVersionKind(gvk), Name: u.GetName(), Namespace: u.GetNamespace(),
+	}})
+	in.Request.Operation = "" // an object is no request
+	return in, nil
+}
+
+func reviewed(object map[string]any) (*policies.Input, error) {
+	review := new(admissionv1.AdmissionReview)
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object, review, true); err != nil {
+		return nil, fmt.Errorf("this is no AdmissionReview: %w", err)
+	}
+	request := review.Request
+	if request == nil {
+		return nil, errors.New("the AdmissionReview has no request")
+	}
+	options := policies.InputOptions{Request: request}
+	for _, part := range []struct {
+		raw  []byte
+		into *map[string]any
+	}{{request.Object.Raw, &options.Object}, {request.OldObject.Raw, &options.OldObject}} {
+		if len(part.raw) == 0 || string(part.raw) == "null" {
+			continue
+		}
+		if err := utiljson.Unmarshal(part.raw, part.into); err != nil {
+			return nil, fmt.Errorf("the AdmissionReview's object: %w", err)
+		}
+		if kind, _ := (*part.into)["kind"].(string); kind == "" {
+			return nil, errors.New("the AdmissionReview's object has no kind")
+		}
+	}
+	switch {
+	case options.Object == nil && options.OldObject == nil:
+		return nil, errors.New("the AdmissionReview has neither an object nor an oldObject")
+	case request.Operation == admissionv1.Delete && options.OldObject == nil:
+		return nil, errors.New("the AdmissionReview of a DELETE has no oldObject")
+	}
+	operation := request.Operation
+	in := policies.NewInput(options)
+	in.Request.Operation = operation
+	if options.Object == nil {
+		in.Object = nil
+	}
+	return in, nil
+}
