@@ -103,18 +103,29 @@ func (r *Runner) test(ctx context.Context, folder string, test *Test) TestResult
 		err = errors.New("the constraint is to be invalid, and the template's schema takes it")
 	case test.Invalid:
 		err = fmt.Errorf("the constraint is to be invalid by the template's schema, but: %w", err)
-	case err == nil && test.Expansion != "":
-		err = errors.New("expansion: ExpansionTemplates are not supported: judge what the object expands into as a case of its own")
 	case err == nil:
-		for i := range test.Cases {
-			result.Cases = append(result.Cases, r.run(ctx, folder, test, &test.Cases[i], constraint))
-		}
+		result.Cases, err = r.cases(ctx, folder, test, constraint)
 	}
 	if err != nil {
 		result.Error = err.Error()
 	}
 	result.Took = time.Since(started)
 	return result
+}
+
+func (r *Runner) cases(ctx context.Context, folder string, test *Test, constraint *gatekeeper.Constraint) ([]CaseResult, error) {
+	j := judge{folder: folder, constraint: constraint}
+	if test.Expansion != "" {
+		var err error
+		if j.expansions, err = readExpansions(filepath.Join(folder, test.Expansion)); err != nil {
+			return nil, err
+		}
+	}
+	results := make([]CaseResult, len(test.Cases))
+	for i := range test.Cases {
+		results[i] = r.run(ctx, test, &test.Cases[i], &j)
+	}
+	return results, nil
 }
 
 // constraint compiles the template, and the constraint for it.
@@ -143,7 +154,7 @@ func (r *Runner) constraint(ctx context.Context, folder string, test *Test) (*ga
 	return constraint, nil
 }
 
-func (r *Runner) run(ctx context.Context, folder string, test *Test, c *Case, constraint *gatekeeper.Constraint) CaseResult {
+func (r *Runner) run(ctx context.Context, test *Test, c *Case, j *judge) CaseResult {
 	result := CaseResult{Name: c.Name}
 	if c.Skip || !r.selects(test, c.Name) {
 		result.Skipped = true
@@ -157,7 +168,7 @@ func (r *Runner) run(ctx context.Context, folder string, test *Test, c *Case, co
 		case len(c.Assertions) == 0:
 			return errors.New("there are no assertions: say violations: yes, or no")
 		}
-		if result.Violations, err = judge(ctx, folder, c, constraint); err != nil {
+		if result.Violations, err = j.violations(ctx, c); err != nil {
 			return err
 		}
 		for i := range c.Assertions {
@@ -174,9 +185,16 @@ func (r *Runner) run(ctx context.Context, folder string, test *Test, c *Case, co
 	return result
 }
 
-// judge yields the messages of all violations. As in Gatekeeper, a constraint that can't be matched or evaluated is one.
-func judge(ctx context.Context, folder string, c *Case, constraint *gatekeeper.Constraint) ([]string, error) {
-	file := filepath.Join(folder, c.Object)
+// judge judges the objects of a test.
+type judge struct {
+	folder     string
+	constraint *gatekeeper.Constraint
+	expansions []expansion
+}
+
+// violations yields the messages of all violations, those of what the object expands into included.
+func (j *judge) violations(ctx context.Context, c *Case) ([]string, error) {
+	file := filepath.Join(j.folder, c.Object)
 	objects, err := readObjects(file)
 	if err != nil {
 		return nil, err
@@ -186,7 +204,7 @@ func judge(ctx context.Context, folder string, c *Case, constraint *gatekeeper.C
 	}
 	var inventoried []map[string]any
 	for _, name := range c.Inventory {
-		more, err := readObjects(filepath.Join(folder, name))
+		more, err := readObjects(filepath.Join(j.folder, name))
 		if err != nil {
 			return nil, err
 		}
@@ -200,11 +218,38 @@ func judge(ctx context.Context, folder string, c *Case, constraint *gatekeeper.C
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	if len(constraint.Actions(gatekeeper.PointTest)) == 0 {
+	messages, err := j.messages(ctx, in, inventory, gatekeeper.SourceOriginal)
+	if err != nil || isReview(objects[0]) {
+		return messages, err
+	}
+	results, err := expand(objects[0], j.expansions, 0)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	for _, result := range results {
+		if in, err = inputOf(result.object); err != nil {
+			return nil, fmt.Errorf("%s, expanded by %s: %w", file, result.template, err)
+		}
+		further, err := j.messages(ctx, in, inventory, gatekeeper.SourceGenerated)
+		if err != nil {
+			return nil, err
+		}
+		for _, message := range further {
+			messages = append(messages, fmt.Sprintf("[Implied by %s] %s", result.template, message))
+		}
+	}
+	return messages, nil
+}
+
+// messages are those of the violations of one object. As in Gatekeeper, a constraint that can't be matched or evaluated is one.
+func (j *judge) messages(
+	ctx context.Context, in *policies.Input, inventory *gatekeeper.Inventory, source gatekeeper.Source,
+) ([]string, error) {
+	if len(j.constraint.Actions(gatekeeper.PointTest)) == 0 {
 		return nil, nil
 	}
-	holds, err := constraint.Matches(&gatekeeper.Subject{
-		Object: in.Object, OldObject: in.OldObject, Namespace: inventory.Namespace(in.Request.Namespace), Source: gatekeeper.SourceOriginal,
+	holds, err := j.constraint.Matches(&gatekeeper.Subject{
+		Object: in.Object, OldObject: in.OldObject, Namespace: inventory.Namespace(in.Request.Namespace), Source: source,
 	})
 	if err != nil {
 		return []string{err.Error()}, nil
@@ -212,7 +257,7 @@ func judge(ctx context.Context, folder string, c *Case, constraint *gatekeeper.C
 	if !holds {
 		return nil, nil
 	}
-	program, err := constraint.Program(ctx, inventory)
+	program, err := j.constraint.Program(ctx, inventory)
 	if err != nil {
 		return []string{err.Error()}, nil
 	}
@@ -227,13 +272,18 @@ func judge(ctx context.Context, folder string, c *Case, constraint *gatekeeper.C
 	return messages, ctx.Err()
 }
 
+func isReview(object map[string]any) bool {
+	gvk := (&unstructured.Unstructured{Object: object}).GroupVersionKind()
+	return gvk.Kind == "AdmissionReview" && gvk.Group == admissionv1.GroupName
+}
+
 // inputOf is an object, or the request of an AdmissionReview, as policies see it.
 func inputOf(object map[string]any) (*policies.Input, error) {
-	u := &unstructured.Unstructured{Object: object}
-	gvk := u.GroupVersionKind()
-	if gvk.Kind == "AdmissionReview" && gvk.Group == admissionv1.GroupName {
+	if isReview(object) {
 		return reviewed(object)
 	}
+	u := &unstructured.Unstructured{Object: object}
+	gvk := u.GroupVersionKind()
 	if gvk.Kind == "" {
 		return nil, errors.New("the object has no kind")
 	}
