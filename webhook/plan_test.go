@@ -174,7 +174,8 @@ func applied(
 		t.Fatal(err)
 	}
 	annotations = admitted["metadata"].(map[string]any)["annotations"].(map[string]any)
-	if delete(annotations, corev1.LastAppliedConfigAnnotation); len(annotations) == 0 {
+	delete(annotations, corev1.LastAppliedConfigAnnotation)
+	if len(annotations) == 0 {
 		delete(admitted["metadata"].(map[string]any), "annotations")
 	}
 	return admitted, response

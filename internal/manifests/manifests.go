@@ -141,39 +141,64 @@ func (c *Configuration) add(source string, document []byte) error {
 		return errors.New("this is no object of Kubernetes: apiVersion and kind are missing")
 	}
 	kind := meta.GroupVersionKind()
-	switch kind.GroupKind() {
-	case runtimeschema.GroupKind{Group: v1alpha1.GroupVersion.Group, Kind: "Guardrail"}:
-		return decode(document, &c.Guardrails)
-	case runtimeschema.GroupKind{Group: v1alpha1.GroupVersion.Group, Kind: "GuardrailException"}:
-		return decode(document, &c.Exceptions)
-	case runtimeschema.GroupKind{Group: v1alpha1.GroupVersion.Group, Kind: "Project"}:
-		return decode(document, &c.Projects)
-	case runtimeschema.GroupKind{Group: krov1alpha1.GroupVersion.Group, Kind: "ResourceGraphDefinition"}:
-		return decode(document, &c.Offerings)
-	case runtimeschema.GroupKind{Group: "knodex.io", Kind: "Project"}:
-		var object map[string]any
-		if err := utiljson.Unmarshal(raw, &object); err != nil {
-			return err
-		}
-		c.Knodex = append(c.Knodex, object)
-		return nil
-	case runtimeschema.GroupKind{Group: apiextensionsv1.GroupName, Kind: "CustomResourceDefinition"}:
-		return decodeLenient(document, &c.Definitions)
-	case runtimeschema.GroupKind{Kind: "Namespace"}:
-		return decode(document, &c.Namespaces)
-	case runtimeschema.GroupKind{Group: admissionregistrationv1.GroupName, Kind: "ValidatingAdmissionPolicy"}:
-		return decode(document, &c.AdmissionPolicies)
-	case runtimeschema.GroupKind{Group: admissionregistrationv1.GroupName, Kind: "ValidatingAdmissionPolicyBinding"}:
-		return decode(document, &c.AdmissionBindings)
+	if read := readers()[kind.GroupKind()]; read != nil {
+		return read(c, document)
 	}
 	c.Others = append(c.Others, Object{Source: source, Kind: kind, Namespace: meta.Namespace, Name: meta.Name, Raw: raw})
 	return nil
+}
+
+// readers add a document of a kind to the configuration.
+func readers() map[runtimeschema.GroupKind]func(c *Configuration, document []byte) error {
+	return map[runtimeschema.GroupKind]func(c *Configuration, document []byte) error{
+		{Group: v1alpha1.GroupVersion.Group, Kind: "Guardrail"}: func(c *Configuration, document []byte) error {
+			return decode(document, &c.Guardrails)
+		},
+		{Group: v1alpha1.GroupVersion.Group, Kind: "GuardrailException"}: func(c *Configuration, document []byte) error {
+			return decode(document, &c.Exceptions)
+		},
+		{Group: v1alpha1.GroupVersion.Group, Kind: "Project"}: func(c *Configuration, document []byte) error {
+			return decode(document, &c.Projects)
+		},
+		{Group: krov1alpha1.GroupVersion.Group, Kind: "ResourceGraphDefinition"}: func(c *Configuration, document []byte) error {
+			return decode(document, &c.Offerings)
+		},
+		{Group: "knodex.io", Kind: "Project"}: func(c *Configuration, document []byte) error {
+			return decodeUntyped(document, &c.Knodex)
+		},
+		{Group: apiextensionsv1.GroupName, Kind: "CustomResourceDefinition"}: func(c *Configuration, document []byte) error {
+			return decodeLenient(document, &c.Definitions)
+		},
+		{Kind: "Namespace"}: func(c *Configuration, document []byte) error {
+			return decode(document, &c.Namespaces)
+		},
+		{Group: admissionregistrationv1.GroupName, Kind: "ValidatingAdmissionPolicy"}: func(c *Configuration, document []byte) error {
+			return decode(document, &c.AdmissionPolicies)
+		},
+		{Group: admissionregistrationv1.GroupName, Kind: "ValidatingAdmissionPolicyBinding"}: func(c *Configuration, document []byte) error {
+			return decode(document, &c.AdmissionBindings)
+		},
+	}
 }
 
 // decode refuses fields that the kind doesn't have, as an API server does: a misspelled one would change what is measured or judged.
 func decode[T any](document []byte, into *[]*T) error {
 	object := new(T)
 	if err := yaml.UnmarshalStrict(document, object); err != nil {
+		return err
+	}
+	*into = append(*into, object)
+	return nil
+}
+
+// decodeUntyped reads an object of a kind that has no Go type here.
+func decodeUntyped(document []byte, into *[]map[string]any) error {
+	raw, err := yaml.YAMLToJSON(document)
+	if err != nil {
+		return err
+	}
+	var object map[string]any
+	if err := utiljson.Unmarshal(raw, &object); err != nil {
 		return err
 	}
 	*into = append(*into, object)

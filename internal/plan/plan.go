@@ -76,15 +76,20 @@ func Make(
 		Warnings: decision.Warnings, Verdict: decision.Verdict, Resources: []Resource{},
 	}
 	plan.Offering, plan.Project = snapshot.Place(request)
+	plan.render(ctx, snapshot, request)
+	return plan, nil
+}
+
+// render notes what the request expands into, or why nobody can tell.
+func (p *Plan) render(ctx context.Context, snapshot *review.Snapshot, request *review.Request) {
 	rendering, err := snapshot.Render(ctx, request)
 	if err != nil {
-		plan.RenderError = err.Error()
-		return plan, nil
+		p.RenderError = err.Error()
+		return
 	}
 	for i := range rendering.Resources {
-		plan.Resources = append(plan.Resources, resourceOf(&rendering.Resources[i]))
+		p.Resources = append(p.Resources, resourceOf(&rendering.Resources[i]))
 	}
-	return plan, nil
 }
 
 // received is the request as kroguard receives it of one that was written: with the defaults of the CustomResourceDefinition, and with

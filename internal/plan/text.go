@@ -142,25 +142,23 @@ func (p *Plan) tree(text *strings.Builder, s style) {
 
 // lines are what is drawn before a resource, and before what is noted of it.
 func (p *Plan) lines(i, depth int) (branch, trunk string) {
-	for level := range depth + 1 {
-		more := p.continues(i, level)
-		switch {
-		case level < depth && more:
-			branch += "│  "
-		case level < depth:
-			branch += "   "
-		case more:
-			branch += "├─ "
-		default:
-			branch += "└─ "
-		}
-		if more {
-			trunk += "│  "
-		} else {
-			trunk += "   "
-		}
+	var above strings.Builder
+	for level := range depth {
+		above.WriteString(p.trunk(i, level))
 	}
-	return branch, trunk
+	branch = "└─ "
+	if p.continues(i, depth) {
+		branch = "├─ "
+	}
+	return above.String() + branch, above.String() + p.trunk(i, depth)
+}
+
+// trunk is what is drawn at a level below a resource.
+func (p *Plan) trunk(i, level int) string {
+	if p.continues(i, level) {
+		return "│  "
+	}
+	return "   "
 }
 
 // continues reports whether a resource of the level follows before one further up.
@@ -263,21 +261,21 @@ func (p *Plan) WriteResources(out io.Writer) error {
 	}
 	for i := range p.Resources {
 		r := &p.Resources[i]
-		text := fmt.Sprintf("---\n# node %s, %s\n", r.Node, r.State)
+		var text strings.Builder
+		fmt.Fprintf(&text, "---\n# node %s, %s\n", r.Node, r.State)
 		for j := range r.Unresolved {
-			text += fmt.Sprintf("# %s waits for ${%s}\n", r.Unresolved[j].Path, oneLine(strings.Join(r.Unresolved[j].Expressions, "}, ${")))
+			fmt.Fprintf(&text, "# %s waits for ${%s}\n", r.Unresolved[j].Path, oneLine(strings.Join(r.Unresolved[j].Expressions, "}, ${")))
 		}
 		if r.Object == nil {
-			if _, err := io.WriteString(out, text+"# "+oneLine(r.APIVersion+" "+r.Kind+": "+r.Reason)+"\n"); err != nil {
-				return err
+			fmt.Fprintf(&text, "# %s\n", oneLine(r.APIVersion+" "+r.Kind+": "+r.Reason))
+		} else {
+			object, err := yaml.Marshal(r.Object)
+			if err != nil {
+				return fmt.Errorf("writing node %s: %w", r.Node, err)
 			}
-			continue
+			text.Write(object)
 		}
-		object, err := yaml.Marshal(r.Object)
-		if err != nil {
-			return fmt.Errorf("writing node %s: %w", r.Node, err)
-		}
-		if _, err := io.WriteString(out, text+string(object)); err != nil {
+		if _, err := io.WriteString(out, text.String()); err != nil {
 			return err
 		}
 	}

@@ -170,15 +170,21 @@ func (p *program) evaluate(ctx context.Context, in *policies.Input, params map[s
 		failed = joined(failed, err)
 	}
 	if isUnsure {
-		for i := range findings {
-			findings[i].Unknown = true
-			findings[i].DependsOn = append(findings[i].DependsOn, unsure.DependsOn...)
-		}
-		if failed != nil {
-			return append(findings, unknown(unsure.Error()+": "+failed.Error())), nil
-		}
+		return doubted(findings, failed, unsure), nil
 	}
 	return findings, failed
+}
+
+// doubted are the findings and the error of a policy of which nobody can tell whether it applies: each is unknown.
+func doubted(findings []policies.Finding, failed error, unsure *policies.UnknownError) []policies.Finding {
+	for i := range findings {
+		findings[i].Unknown = true
+		findings[i].DependsOn = append(findings[i].DependsOn, unsure.DependsOn...)
+	}
+	if failed != nil {
+		findings = append(findings, unknown(unsure.Error()+": "+failed.Error()))
+	}
+	return findings
 }
 
 // joined are the expressions that failed in two runs. An error of another sort wins.

@@ -171,42 +171,50 @@ func (d *document) part(id int) (*ast.Term, error) {
 func (d *document) convert(id int) (*ast.Term, error) {
 	in := d.input
 	switch id {
-	case partRequest:
-		return requestTerm(in.Request)
-	case partLabels:
-		return valueTerm(metadataOf(in.Object), "labels")
-	case partAnnotations:
-		return valueTerm(metadataOf(in.Object), "annotations")
 	case partMetadata:
 		return d.metadata()
-	case partSpec:
-		return valueTerm(in.Object, "spec")
 	case partObject:
 		return d.object()
-	case partOldObject:
-		return objectTerm(in.OldObject)
-	case partNamespace:
-		return namespaceTerm(in.Namespace)
-	case partProject:
-		return optionalTerm(in.Project)
-	case partOffering:
-		return optionalTerm(in.Offering)
-	case partInstance:
-		if sameMap(in.Instance, in.Object) {
-			return d.part(partObject)
-		}
-		return objectTerm(in.Instance)
 	case partResources:
 		return d.resources()
 	case partUnresolved:
 		return d.unresolved()
 	case partReview:
 		return d.review()
-	default:
+	case partWhole:
 		return d.assemble(nil, []named{
 			{keyReview, partReview}, {keyInstance, partInstance}, {keyProject, partProject}, {keyOffering, partOffering},
 			{keyUnresolved, partUnresolved},
 		})
+	case partInstance:
+		if sameMap(in.Instance, in.Object) {
+			return d.part(partObject)
+		}
+		return objectTerm(in.Instance)
+	default:
+		return convertPart(in, id)
+	}
+}
+
+// convertPart is convert for what has no parts of its own.
+func convertPart(in *policies.Input, id int) (*ast.Term, error) {
+	switch id {
+	case partRequest:
+		return requestTerm(in.Request)
+	case partLabels:
+		return valueTerm(metadataOf(in.Object), "labels")
+	case partAnnotations:
+		return valueTerm(metadataOf(in.Object), "annotations")
+	case partSpec:
+		return valueTerm(in.Object, "spec")
+	case partOldObject:
+		return objectTerm(in.OldObject)
+	case partNamespace:
+		return namespaceTerm(in.Namespace)
+	case partProject:
+		return optionalTerm(in.Project)
+	default:
+		return optionalTerm(in.Offering)
 	}
 }
 

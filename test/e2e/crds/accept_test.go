@@ -30,7 +30,9 @@ func TestAcceptsAndKeepsAFullExample(t *testing.T) {
 			kept := got.Object["spec"].(map[string]any)
 			if file == "guardrail-rego.yaml" {
 				// This one is not full: defaulted fields come on top.
-				for field, value := range map[string]any{"evaluate": "Instance", "failurePolicy": "Fail", "severity": "Medium"} {
+				for field, value := range map[string]any{
+					"evaluate": "Instance", "failurePolicy": "Fail", "onUnknown": "Warn", "severity": "Medium",
+				} {
 					if diff := cmp.Diff(value, kept[field]); diff != "" {
 						t.Errorf("default of %s (-want +got):\n%s", field, diff)
 					}
@@ -94,6 +96,7 @@ spec:
 		"severity":          "Medium",
 		"validationActions": []any{"Deny"},
 		"failurePolicy":     "Fail",
+		"onUnknown":         "Warn",
 		"evaluate":          "Instance",
 		"rego": map[string]any{
 			"version": "v1",

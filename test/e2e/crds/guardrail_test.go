@@ -24,12 +24,13 @@ func TestGuardrail(t *testing.T) {
 			want:  []string{"spec: Invalid value: give exactly one of cel, rego"},
 		},
 		"enumerations have only their values": {
-			patch: `{spec: {severity: Extreme, validationActions: [Block], failurePolicy: Retry, evaluate: Everything,
+			patch: `{spec: {severity: Extreme, validationActions: [Block], failurePolicy: Retry, onUnknown: Guess, evaluate: Everything,
 				match: {operations: [DELETE]}}}`,
 			want: []string{
 				`spec.evaluate: Unsupported value: "Everything": supported values: "Instance", "Resources"`,
 				`spec.failurePolicy: Unsupported value: "Retry": supported values: "Fail", "Ignore"`,
 				`spec.match.operations[0]: Unsupported value: "DELETE": supported values: "CREATE", "UPDATE", "*"`,
+				`spec.onUnknown: Unsupported value: "Guess": supported values: "Allow", "Warn", "Deny"`,
 				`spec.severity: Unsupported value: "Extreme": supported values: "Low", "Medium", "High", "Critical"`,
 				`spec.validationActions[0]: Unsupported value: "Block": supported values: "Deny", "Warn", "Audit"`,
 			},

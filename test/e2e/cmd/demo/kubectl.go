@@ -57,9 +57,9 @@ func (d *demo) plans(ctx context.Context, want expect, file string) error {
 	return want.check(string(out))
 }
 
-// settle waits, unseen, for a condition to be True.
-func (d *demo) settle(ctx context.Context, what, condition string, resource ...string) error {
-	args := append([]string{"wait", "--for=condition=" + condition, "--timeout=" + settleTimeout.String()}, resource...)
+// settle waits, unseen, for something to be ready.
+func (d *demo) settle(ctx context.Context, what string, resource ...string) error {
+	args := append([]string{"wait", "--for=condition=Ready", "--timeout=" + settleTimeout.String()}, resource...)
 	if _, err := d.Kubectl(ctx, args...); err != nil {
 		return fmt.Errorf("waiting for %s: %w", what, err)
 	}

@@ -41,10 +41,10 @@ func (d *demo) platform(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := d.settle(ctx, "guardrails", "Ready", "guardrails", "--all"); err != nil {
+	if err := d.settle(ctx, "guardrails", "guardrails", "--all"); err != nil {
 		return err
 	}
-	if err := d.settle(ctx, "the RGD", "Ready", "rgd/webapp"); err != nil {
+	if err := d.settle(ctx, "the RGD", "rgd/webapp"); err != nil {
 		return err
 	}
 	if err := d.succeeds(ctx, expect{contains: []string{"CEL", "Rego", "True"}}, "get", "guardrails"); err != nil {
@@ -90,7 +90,7 @@ func (d *demo) rendered(ctx context.Context) error {
 	if err := d.succeeds(ctx, expect{contains: []string{"created"}}, "apply", "-f", sample("rendering", "guardrail.yaml")); err != nil {
 		return err
 	}
-	if err := d.settle(ctx, "the guardrail", "Ready", "guardrail/pinned-images"); err != nil {
+	if err := d.settle(ctx, "the guardrail", "guardrail/pinned-images"); err != nil {
 		return err
 	}
 	d.show("rendering", "latest.yaml")
@@ -139,7 +139,7 @@ func (d *demo) excepted(ctx context.Context) error {
 	if err := d.succeeds(ctx, expect{contains: []string{"created"}}, "apply", "-f", sample("platform", "exception.yaml")); err != nil {
 		return err
 	}
-	if err := d.settle(ctx, "the exception", "Ready", "guardrailexception/load-test"); err != nil {
+	if err := d.settle(ctx, "the exception", "guardrailexception/load-test"); err != nil {
 		return err
 	}
 	return d.succeeds(ctx, expect{contains: []string{"Warning:", "exception load-test", "created"}}, "apply", "-f", sample("instances", "load-test.yaml"))
