@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"regexp"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,11 +29,11 @@ type testOptions struct {
 	output  string
 	verbose bool
 
-	only *regexp.Regexp
+	only suite.Filter
 }
 
 func (o *testOptions) addFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&o.run, "run", "", "run only tests and cases whose \"test//case\" matches the `regexp`; one that matches a test alone runs all of its cases")
+	flags.StringVar(&o.run, "run", "", "run only tests and cases whose name matches the `regexp`; test//case are two, of which both must match")
 	flags.StringVarP(&o.output, "output", "o", outputText, "text, json or junit")
 	flags.BoolVarP(&o.verbose, "verbose", "v", false, "show each case, and what the policy found")
 }
@@ -45,11 +44,9 @@ func (o *testOptions) Complete() error {
 	if o.output != outputText && o.output != outputJSON && o.output != outputJUnit {
 		errs = append(errs, fmt.Errorf("--output: %q is none of text, json, junit", o.output))
 	}
-	if o.run != "" {
-		var err error
-		if o.only, err = regexp.Compile(o.run); err != nil {
-			errs = append(errs, fmt.Errorf("--run: %w", err))
-		}
+	var err error
+	if o.only, err = suite.ParseFilter(o.run); err != nil {
+		errs = append(errs, fmt.Errorf("--run: %w", err))
 	}
 	return errors.Join(errs...)
 }
@@ -69,7 +66,7 @@ no suites are passed by. The exit code is 1 where a test fails.`,
   kroguard test ./policies/...
 
   # One test of one suite, with what the policy says
-  kroguard test ./policies/allowedrepos/suite.yaml --run allowed-repos -v
+  kroguard test ./policies/allowedrepos/suite.yaml --run '^allowed-repos$//latest' -v
 
   # For continuous integration
   kroguard test ./policies/... -o junit > report.xml`,

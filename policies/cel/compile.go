@@ -98,12 +98,12 @@ func (c *compiler) compile(env *cel.Env, field, text string, want *cel.Type) (ex
 	ast, issues := env.Compile(text)
 	if err := issues.Err(); err != nil {
 		c.report(field, issues)
-		return expression{}, nil
+		return expression{field: field}, nil
 	}
 	got := ast.OutputType()
 	if want != cel.AnyType && !got.IsExactType(want) {
 		c.fail(field, mismatch(text, want, got))
-		return expression{}, nil
+		return expression{field: field}, nil
 	}
 	plan, err := c.environments.planner.plan(env, ast)
 	if err != nil {

@@ -2,6 +2,10 @@ package cel
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
 
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 
@@ -34,7 +38,8 @@ type Template struct {
 	conditions []expression
 }
 
-// CompileTemplate compiles the expressions of a template. The error is a CompileErrors.
+// CompileTemplate compiles the expressions of a template. One that does not compile fails when it is evaluated, as in Gatekeeper, which
+// takes such a template. The error is an internal one.
 func (d *Driver) CompileTemplate(_ context.Context, source TemplateSource) (*Template, error) {
 	environments, err := d.templates()
 	if err != nil {
@@ -53,10 +58,24 @@ func (d *Driver) CompileTemplate(_ context.Context, source TemplateSource) (*Tem
 	t.conditions = c.conditions(scope.expressions, source.Root+".matchCondition", source.Conditions)
 	t.program.field = source.Root + ".validations"
 	t.program.validations = c.validations(scope, source.Validations)
-	if len(c.errors) > 0 {
-		return nil, c.errors
+	for i := range variables {
+		c.breaks(&variables[i].expression, variables[i].name)
+	}
+	for i := range t.conditions {
+		c.breaks(&t.conditions[i], source.Conditions[i].Name)
+	}
+	for i := range t.program.validations {
+		c.breaks(&t.program.validations[i].expression, strings.TrimSpace(source.Validations[i].Expression))
 	}
 	return t, nil
+}
+
+// breaks makes an expression that did not compile one that says so when it is evaluated.
+func (c *compiler) breaks(e *expression, what string) {
+	if e.plan == nil {
+		own := slices.DeleteFunc(slices.Clone(c.errors), func(problem policies.CompileError) bool { return problem.Field != e.field })
+		e.broken = fmt.Errorf("%s does not compile: %w", what, own)
+	}
 }
 
 // Program specializes the template for a constraint, decoded from JSON, which must not change afterwards.
@@ -89,5 +108,29 @@ func (p *templateProgram) Evaluate(ctx context.Context, in *policies.Input) ([]p
 			return nil, err
 		}
 	}
-	return p.program.Evaluate(ctx, in)
+	findings, err := p.program.Evaluate(ctx, in)
+	if failed, ok := errors.AsType[EvaluationErrors](err); ok {
+		err = p.quoted(failed)
+	}
+	return findings, err
+}
+
+// quoted are the errors of validations with their expressions, as Gatekeeper's messages have them.
+func (p *templateProgram) quoted(failed EvaluationErrors) EvaluationErrors {
+	for i := range failed {
+		for j := range p.validations {
+			if e := &p.validations[j].expression; e.field == failed[i].Field && e.broken == nil && !errors.Is(failed[i].Err, ErrOutOfBudget) {
+				failed[i].Err = fmt.Errorf("expression '%s' resulted in error: %w", e.checked.Source().Content(), named(failed[i].Err))
+			}
+		}
+	}
+	return failed
+}
+
+// named is the error of a variable in Kubernetes' words; another one is returned as it is.
+func named(err error) error {
+	if variable, ok := errors.AsType[*variableError](err); ok {
+		return fmt.Errorf("composited variable %q fails to evaluate: %w", variable.name, named(variable.err))
+	}
+	return err
 }

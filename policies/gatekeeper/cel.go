@@ -32,7 +32,7 @@ type celNamed struct {
 // reservedPrefix is what Gatekeeper keeps for its own names.
 const reservedPrefix = "gatekeeper_internal_"
 
-// compileCEL compiles the i-th code of the target. Expressions that do not compile make a template whose Err says so.
+// compileCEL compiles the i-th code of the target. As in Gatekeeper, an expression that does not compile fails where it is evaluated.
 func (c *Compiler) compileCEL(ctx context.Context, t *Template, target *templateTarget, i int) error {
 	field := fmt.Sprintf("spec.targets[0].code[%d].source", i)
 	fields, ok := target.Code[i].Source.(map[string]any)
@@ -46,10 +46,10 @@ func (c *Compiler) compileCEL(ctx context.Context, t *Template, target *template
 	if err := source.check(field); err != nil {
 		return err
 	}
-	t.ignore = source.FailurePolicy != nil && *source.FailurePolicy == string(v1alpha1.FailurePolicyIgnore)
-	t.cel, t.Err = c.cel.CompileTemplate(ctx, source.driverSource(field))
-	t.Err = wrapCompile(t.Err)
-	return nil
+	t.IgnoresErrors = source.FailurePolicy != nil && *source.FailurePolicy == string(v1alpha1.FailurePolicyIgnore)
+	var err error
+	t.cel, err = c.cel.CompileTemplate(ctx, source.driverSource(field))
+	return err
 }
 
 // check refuses names that are Gatekeeper's own, and a failurePolicy that is none.

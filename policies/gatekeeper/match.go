@@ -108,8 +108,8 @@ type Subject struct {
 	Source    Source
 }
 
-// errNoNamespace says that a constraint asks for the labels of a namespace that nobody knows.
-var errNoNamespace = errors.New("the constraint asks for the labels of the object's namespace, which is unknown")
+// errNoNamespace says that a constraint asks for the labels of a namespace that nobody knows, in Gatekeeper's words.
+var errNoNamespace = errors.New("namespace selector for namespace-scoped object but missing Namespace")
 
 // Matches reports whether the constraint is for the object, or for the old one.
 func (c *Constraint) Matches(s *Subject) (bool, error) {
@@ -225,7 +225,7 @@ func (m *matcher) namespaceSelectorHolds(o *objectMeta, s *Subject) (bool, error
 	case o.namespace == "":
 		return true, nil
 	default:
-		return false, fmt.Errorf("%w: %s", errNoNamespace, o.namespace)
+		return false, errNoNamespace
 	}
 }
 

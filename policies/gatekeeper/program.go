@@ -16,10 +16,7 @@ const PolicySource = "Gatekeeper"
 // Program specializes the template for the constraint. The inventory may be nil; another one costs no compilation of Rego that the
 // machine runs.
 func (c *Constraint) Program(ctx context.Context, inventory *Inventory) (policies.Program, error) {
-	switch {
-	case c.Template.Err != nil:
-		return nil, c.Template.Err
-	case c.Template.cel != nil:
+	if c.Template.cel != nil {
 		return c.Template.cel.Program(c.Object), nil
 	}
 	specialized, err := c.Template.rego.Policy(c.Template.Kind+"/"+c.Name, c.parameters)
@@ -37,7 +34,7 @@ func (c *Constraint) policy(ctx context.Context, inventory *Inventory) (policy p
 	}
 	policy = policies.Policy{
 		Source: PolicySource, Name: c.Template.Kind + "/" + c.Name, Title: c.Template.Title, Actions: actions,
-		Ignore: c.Template.ignore, Engine: c.Template.Engine, Matches: c.matchesInput,
+		Ignore: c.Template.IgnoresErrors, Engine: c.Template.Engine, Matches: c.matchesInput,
 	}
 	policy.Program, policy.Err = c.Program(ctx, inventory)
 	return policy, true

@@ -38,18 +38,15 @@ type Template struct {
 	Engine string
 	// Title is the template's title, as the annotation metadata.gatekeeper.sh/title gives it; it may be empty.
 	Title string
-	// Err is why CEL does not compile: Gatekeeper takes such a template, and counts it as failed wherever a constraint matches. A
-	// template whose Rego does not compile is none.
-	Err error
+	// IgnoresErrors says that a constraint that can't be evaluated is no violation.
+	IgnoresErrors bool
 
 	crd        *apiextensions.CustomResourceDefinition
 	structural *schema.Structural
 	operations []string
-	// One of them is there, unless Err says why not.
+	// One of them is there.
 	rego *rego.Template
 	cel  *cel.Template
-	// ignore counts errors of CEL as no violation.
-	ignore bool
 }
 
 // titleAnnotation is what Gatekeeper's library gives its templates.

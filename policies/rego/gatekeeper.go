@@ -15,6 +15,9 @@ import (
 	"github.com/kroguard/kroguard/policies"
 )
 
+// ErrNoMessage marks a violation of a template of which nobody can tell what it says. Gatekeeper then judges nothing at all.
+var ErrNoMessage = errors.New("the msg of a violation is no text")
+
 // gatekeeperKey is the key of Gatekeeper's input document in Input.Convert.
 type gatekeeperKey struct{ marked bool }
 
@@ -165,11 +168,11 @@ func (c *collector) addViolations(rule *findingRule, term *ast.Term) error {
 func (c *collector) addViolation(rule *findingRule, element *ast.Term) error {
 	parts, ok := element.Value.(*ast.Array)
 	if !ok {
-		return shapeError(rule, "no pair") // it is one by addViolations
+		return fmt.Errorf("rule %s: an element is of type %s", rule.name, ast.ValueName(element.Value)) // it is a pair by addViolations
 	}
 	msg, ok := parts.Elem(1).Value.(ast.String)
 	if !ok {
-		return shapeError(rule, "a msg is of type "+ast.ValueName(parts.Elem(1).Value))
+		return fmt.Errorf("rule %s: %w, it is of type %s", rule.name, ErrNoMessage, ast.ValueName(parts.Elem(1).Value))
 	}
 	finding := policies.Finding{Message: string(msg)}
 	if details, ok := parts.Elem(0).Value.(ast.Object); !ok || details.Len() > 0 {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/kroguard/kroguard/policies"
+	"github.com/kroguard/kroguard/policies/cel"
 	"github.com/kroguard/kroguard/policies/gatekeeper"
 	"github.com/kroguard/kroguard/policies/rego"
 )
@@ -24,8 +24,8 @@ import (
 type Runner struct {
 	// Compiler compiles templates. It is needed.
 	Compiler *gatekeeper.Compiler
-	// Only selects the tests and cases that are run, by "test//case"; nil is all. One that matches a test alone selects all of its cases.
-	Only *regexp.Regexp
+	// Only selects the tests and cases that are run.
+	Only Filter
 }
 
 // Result is what came of a suite.
@@ -79,18 +79,9 @@ func (r *Runner) Run(ctx context.Context, suite *Suite) (*Result, error) {
 	return result, nil
 }
 
-func (r *Runner) selects(test *Test, names ...string) bool {
-	return r.Only == nil || r.Only.MatchString(test.Name) ||
-		slices.ContainsFunc(names, func(name string) bool { return r.Only.MatchString(test.Name + "//" + name) })
-}
-
 func (r *Runner) test(ctx context.Context, folder string, test *Test) TestResult {
 	result := TestResult{Name: test.Name}
-	names := make([]string, len(test.Cases))
-	for i := range test.Cases {
-		names[i] = test.Cases[i].Name
-	}
-	if test.Skip || !r.selects(test, names...) {
+	if test.Skip || !r.Only.selectsTest(test) {
 		result.Skipped = true
 		return result
 	}
@@ -156,7 +147,7 @@ func (r *Runner) constraint(ctx context.Context, folder string, test *Test) (*ga
 
 func (r *Runner) run(ctx context.Context, test *Test, c *Case, j *judge) CaseResult {
 	result := CaseResult{Name: c.Name}
-	if c.Skip || !r.selects(test, c.Name) {
+	if c.Skip || !r.Only.selectsCase(test.Name, c.Name) {
 		result.Skipped = true
 		return result
 	}
@@ -252,7 +243,13 @@ func (j *judge) messages(
 		Object: in.Object, OldObject: in.OldObject, Namespace: inventory.Namespace(in.Request.Namespace), Source: source,
 	})
 	if err != nil {
-		return []string{err.Error()}, nil
+		object := &unstructured.Unstructured{Object: in.Object}
+		if in.Object == nil {
+			object.Object = in.OldObject
+		}
+		return []string{fmt.Sprintf(
+			"unable to match constraints: error matching the requested object: %s :failed to run Match criteria: %v", object.GetName(), err,
+		)}, nil
 	}
 	if !holds {
 		return nil, nil
@@ -262,14 +259,32 @@ func (j *judge) messages(
 		return []string{err.Error()}, nil
 	}
 	findings, err := program.Evaluate(ctx, in)
+	if errors.Is(err, rego.ErrNoMessage) {
+		return nil, err
+	}
 	var messages []string
 	for i := range findings {
 		messages = append(messages, findings[i].Message)
 	}
-	if err != nil && ctx.Err() == nil {
-		messages = append(messages, rego.EngineMessage(err))
+	if err != nil && ctx.Err() == nil && !j.constraint.Template.IgnoresErrors {
+		messages = append(messages, errorMessages(err)...)
 	}
 	return messages, ctx.Err()
+}
+
+// errorMessages are Gatekeeper's messages for what failed: one for each expression of CEL, one for a policy in Rego.
+func errorMessages(err error) []string {
+	if failed, ok := errors.AsType[cel.EvaluationErrors](err); ok {
+		messages := make([]string, len(failed))
+		for i := range failed {
+			messages[i] = failed[i].Err.Error()
+		}
+		return messages
+	}
+	if failed, ok := errors.AsType[cel.EvaluationError](err); ok {
+		return []string{failed.Err.Error()}
+	}
+	return []string{rego.EngineMessage(err)}
 }
 
 func isReview(object map[string]any) bool {
