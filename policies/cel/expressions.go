@@ -106,7 +106,7 @@ func (s *expressions) costs(size sizes, groups [][]*expression) (total, most flo
 	b := bounder{size: size, variables: make(map[string]*extent, len(s.variables))}
 	add := func(e *expression) *extent {
 		if e.broken != nil {
-			return nil
+			return scalar() // there will be no value
 		}
 		cost, result := b.bound(e.checked.NativeRep())
 		total += cost

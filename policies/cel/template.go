@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 
@@ -59,22 +58,22 @@ func (d *Driver) CompileTemplate(_ context.Context, source TemplateSource) (*Tem
 	t.program.field = source.Root + ".validations"
 	t.program.validations = c.validations(scope, source.Validations)
 	for i := range variables {
-		c.breaks(&variables[i].expression, variables[i].name)
+		c.breaks(&variables[i].expression)
 	}
 	for i := range t.conditions {
-		c.breaks(&t.conditions[i], source.Conditions[i].Name)
+		c.breaks(&t.conditions[i])
 	}
 	for i := range t.program.validations {
-		c.breaks(&t.program.validations[i].expression, strings.TrimSpace(source.Validations[i].Expression))
+		c.breaks(&t.program.validations[i].expression)
 	}
 	return t, nil
 }
 
 // breaks makes an expression that did not compile one that says so when it is evaluated.
-func (c *compiler) breaks(e *expression, what string) {
+func (c *compiler) breaks(e *expression) {
 	if e.plan == nil {
 		own := slices.DeleteFunc(slices.Clone(c.errors), func(problem policies.CompileError) bool { return problem.Field != e.field })
-		e.broken = fmt.Errorf("%s does not compile: %w", what, own)
+		e.broken = fmt.Errorf("compilation error: %w", own)
 	}
 }
 

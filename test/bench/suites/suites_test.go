@@ -251,8 +251,8 @@ func asserted(test *suite.Test, result *suite.TestResult) []*verify.Case {
 	return cases
 }
 
-// isOwnError reports whether a message tells why an object could not be judged in words of our own: with the field where the Rego is.
-func isOwnError(message string) bool { return strings.HasPrefix(message, "spec.targets[0].") }
+// isOwnError reports whether a message tells why an object could not be judged in words of our own: with the field at fault.
+func isOwnError(message string) bool { return strings.Contains(message, "spec.targets[0].") }
 
 func compareViolations(t *testing.T, file string, got *suite.TestResult, want *verify.TestResult) {
 	t.Helper()
