@@ -15,9 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kroguard/kroguard/policies/cel"
-	"github.com/kroguard/kroguard/policies/gatekeeper"
 	"github.com/kroguard/kroguard/policies/gatekeeper/suite"
-	"github.com/kroguard/kroguard/policies/rego"
 )
 
 // outputJUnit is the format of continuous integration.
@@ -112,9 +110,9 @@ func runSuites(ctx context.Context, options *testOptions, paths []string, errOut
 	if err != nil {
 		return nil, fmt.Errorf("setting up CEL: %w", err)
 	}
-	compiler, err := gatekeeper.NewCompiler(driver, rego.New(rego.Options{}))
+	compiler, err := newTemplates(driver)
 	if err != nil {
-		return nil, fmt.Errorf("setting up Gatekeeper's kinds: %w", err)
+		return nil, err
 	}
 	runner := &suite.Runner{Compiler: compiler, Only: options.only}
 	progress, finish := progressOn(errOut, len(suites))

@@ -23,7 +23,17 @@ type Collection struct {
 	templates   map[identity]compiledTemplate
 	constraints map[identity]compiledConstraint
 	inventory   *Inventory
+	exempt      exemptions
 	last        []policies.Policy
+}
+
+// Objects are what policies are made of, decoded from JSON. None is kept or changed.
+type Objects struct {
+	Templates, Constraints []map[string]any
+	// Configs say which namespaces Gatekeeper leaves alone.
+	Configs []map[string]any
+	// Inventory may be nil.
+	Inventory *Inventory
 }
 
 // identity is an object's UID and generation, or a digest of it where it has none.
@@ -46,25 +56,29 @@ type compiledConstraint struct {
 // NewCollection returns an empty collection.
 func NewCollection(compiler *Compiler) *Collection { return &Collection{compiler: compiler} }
 
-// Compile makes a policy of each constraint that is for admission, called "Kind/name", in the order of these names. It never fails as a
-// whole. A constraint that is wrong, or whose template is, would not be in force in Gatekeeper: it is a policy with an error that
-// counts as no violation. The objects are decoded from JSON; none is kept or changed. The inventory may be nil. What is yielded is the
-// slice of the last call where nothing changed.
-func (c *Collection) Compile(ctx context.Context, templates, constraints []map[string]any, inventory *Inventory) []policies.Policy {
+// Compile makes a policy of each constraint that is for admission, called "Kind/name", in the order of these names. A constraint that is
+// wrong, or whose template is, would not be in force in Gatekeeper: it is a policy with an error that counts as no violation. What is
+// yielded is the slice of the last call where nothing changed. The error is a Config's; the namespaces that the last one named stay
+// exempt then.
+func (c *Collection) Compile(ctx context.Context, objects *Objects) ([]policies.Policy, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	byKind, sameTemplates := c.compileTemplates(ctx, templates)
-	next := make(map[identity]compiledConstraint, len(constraints))
-	same := sameTemplates && c.inventory == inventory && len(constraints) == len(c.constraints)
+	exempt, err := newExemptions(objects.Configs)
+	if err != nil {
+		exempt = c.exempt
+	}
+	byKind, same := c.compileTemplates(ctx, objects.Templates)
+	next := make(map[identity]compiledConstraint, len(objects.Constraints))
+	changed := c.inventory != objects.Inventory || !slices.Equal(c.exempt, exempt)
+	same = same && !changed && len(objects.Constraints) == len(c.constraints)
 	var list []policies.Policy
-	for _, object := range constraints {
+	for _, object := range objects.Constraints {
 		id := identityOf(object)
-		kind := (&unstructured.Unstructured{Object: object}).GetKind()
-		template := byKind[kind]
+		template := byKind[(&unstructured.Unstructured{Object: object}).GetKind()]
 		known, ok := c.constraints[id]
-		if !ok || known.template != template.id || c.inventory != inventory {
+		if !ok || changed || known.template != template.id {
 			same = false
-			known = c.compileConstraint(ctx, template, object, inventory)
+			known = compileConstraint(ctx, template, object, objects.Inventory, exempt)
 		}
 		next[id] = known
 		if known.counts {
@@ -73,12 +87,12 @@ func (c *Collection) Compile(ctx context.Context, templates, constraints []map[s
 	}
 	slices.SortFunc(list, func(a, b policies.Policy) int { return cmp.Compare(a.Name, b.Name) })
 	if ctx.Err() == nil {
-		c.constraints, c.inventory = next, inventory
+		c.constraints, c.inventory, c.exempt = next, objects.Inventory, exempt
 	}
 	if !same || c.last == nil {
 		c.last = list
 	}
-	return c.last
+	return c.last, err
 }
 
 // templateOf is a template with its identity.
@@ -110,8 +124,8 @@ func (c *Collection) compileTemplates(ctx context.Context, objects []map[string]
 	return byKind, same
 }
 
-func (c *Collection) compileConstraint(
-	ctx context.Context, template templateOf, object map[string]any, inventory *Inventory,
+func compileConstraint(
+	ctx context.Context, template templateOf, object map[string]any, inventory *Inventory, exempt exemptions,
 ) compiledConstraint {
 	compiled := compiledConstraint{template: template.id}
 	u := &unstructured.Unstructured{Object: object}
@@ -133,7 +147,7 @@ func (c *Collection) compileConstraint(
 	if err != nil {
 		return broken(err)
 	}
-	compiled.policy, compiled.counts = constraint.policy(ctx, inventory)
+	compiled.policy, compiled.counts = constraint.policy(ctx, inventory, exempt)
 	return compiled
 }
 

@@ -72,6 +72,11 @@ func put(document map[string]any, path []string, name string, object map[string]
 	document[name] = object
 }
 
+// UnavailableInventory is one that can't be read: a policy that does fails.
+func UnavailableInventory(err error) *Inventory {
+	return &Inventory{document: rego.UnavailableInventory(err)}
+}
+
 // Namespace is a namespace of the inventory; nil where there is none.
 func (i *Inventory) Namespace(name string) *corev1.Namespace {
 	if i == nil {

@@ -27,14 +27,20 @@ func (c *Constraint) Program(ctx context.Context, inventory *Inventory) (policie
 }
 
 // policy is the constraint as a policy at admission; ok is false where it is not for that.
-func (c *Constraint) policy(ctx context.Context, inventory *Inventory) (policy policies.Policy, ok bool) {
+func (c *Constraint) policy(ctx context.Context, inventory *Inventory, exempt exemptions) (policy policies.Policy, ok bool) {
 	actions := c.Actions(PointAdmission)
 	if len(actions) == 0 {
 		return policies.Policy{}, false
 	}
 	policy = policies.Policy{
 		Source: PolicySource, Name: c.Template.Kind + "/" + c.Name, Title: c.Template.Title, Actions: actions,
-		Ignore: c.Template.IgnoresErrors, Engine: c.Template.Engine, Matches: c.matchesInput,
+		Ignore: c.Template.IgnoresErrors, Engine: c.Template.Engine,
+		Matches: func(in *policies.Input) (bool, error) {
+			if exempt.cover(in) {
+				return false, nil
+			}
+			return c.matchesInput(in)
+		},
 	}
 	policy.Program, policy.Err = c.Program(ctx, inventory)
 	return policy, true

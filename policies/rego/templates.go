@@ -35,6 +35,8 @@ type Template struct {
 	name     string
 	compiler *ast.Compiler
 	rule     findingRule
+	// readsInventory says whether data.inventory matters.
+	readsInventory bool
 }
 
 // CompileTemplate compiles the modules of a template. They may call what guardrails may, and what reads the clock besides: a template
@@ -48,6 +50,7 @@ func (d *Driver) CompileTemplate(ctx context.Context, modules TemplateModules) (
 	if err := problems.err(); err != nil {
 		return nil, err
 	}
+	reads := readsInventory(modules.Modules)
 	b := bound{work: "compilation", limit: compileDeadline, grace: stopGrace, stuck: &d.stuck}
 	compiler, err := runBounded(ctx, b, func(context.Context) (*ast.Compiler, error) {
 		compiler := ast.NewCompiler().WithCapabilities(templateCapabilities()).WithEnablePrintStatements(d.options.Print != nil)
@@ -62,7 +65,21 @@ func (d *Driver) CompileTemplate(ctx context.Context, modules TemplateModules) (
 		return nil, err
 	}
 	rule := findingRule{name: ruleViolation, path: modules.Rule, violations: true}
-	return &Template{driver: d, name: modules.Name, compiler: compiler, rule: rule}, nil
+	return &Template{driver: d, name: modules.Name, compiler: compiler, rule: rule, readsInventory: reads}, nil
+}
+
+// readsInventory reports whether a module may read data.inventory: by its name, or as a part of data.
+func readsInventory(modules map[string]*ast.Module) bool {
+	reads := false
+	for _, module := range modules {
+		ast.WalkRefs(module, func(ref ast.Ref) bool {
+			if ref[0].Equal(ast.DefaultRootDocument) {
+				reads = reads || len(ref) == 1 || !ref[1].IsGround() || ref[1].Equal(ast.StringTerm(keyInventory))
+			}
+			return reads
+		})
+	}
+	return reads
 }
 
 // TemplateErrors are the errors of OPA's parser or compiler as CompileErrors, whose fields are the names of the modules.
@@ -121,7 +138,7 @@ func (t *Template) Policy(name string, parameters any) (*Policy, error) {
 
 // Program is the policy with data.inventory, which may be nil. Another inventory costs no compilation.
 func (p *Policy) Program(ctx context.Context, inventory *Inventory) (policies.Program, error) {
-	if inventory == nil {
+	if inventory == nil || !p.template.readsInventory {
 		inventory = NewInventory(nil)
 	}
 	d, rules := p.template.driver, []findingRule{p.template.rule}
@@ -130,6 +147,9 @@ func (p *Policy) Program(ctx context.Context, inventory *Inventory) (policies.Pr
 			guardrail: p.name, rules: rules, compiled: p.compiled, prefixes: d.prefixes, runs: d.runs,
 			deadline: d.options.Deadline, printer: newPrinter(p.name, d.options.Print), inventory: inventory,
 		}, nil
+	}
+	if inventory.err != nil {
+		return nil, inventory.err
 	}
 	prepared, err := prepare(ctx, p.template.compiler, inventory.store(), rules)
 	if err != nil {
@@ -143,8 +163,14 @@ func (p *Policy) Program(ctx context.Context, inventory *Inventory) (policies.Pr
 
 // Inventory is the document data.inventory. It is immutable and safe for concurrent use.
 type Inventory struct {
+	err   error
 	term  func() (*ast.Term, error)
 	store func() storage.Store
+}
+
+// UnavailableInventory is one that fails whoever reads it.
+func UnavailableInventory(err error) *Inventory {
+	return &Inventory{err: err, term: func() (*ast.Term, error) { return nil, err }}
 }
 
 // NewInventory converts decoded JSON when a policy first reads it; nil is an empty document. The value is kept and must not change
