@@ -39,6 +39,8 @@ type gatekeeperPolicies struct {
 	// synced are the kinds of the inventory.
 	synced    []*optionalKind
 	inventory inventory
+	// broken says of constraints that are not in force why.
+	broken map[string]string
 }
 
 var _ policySource = (*gatekeeperPolicies)(nil)
@@ -102,7 +104,23 @@ func (g *gatekeeperPolicies) list(ctx context.Context) ([]policies.Policy, time.
 	if err != nil {
 		log.FromContext(ctx).Error(err, "Gatekeeper's Config counts as it was before")
 	}
+	g.report(ctx, made)
 	return made, retry, nil
+}
+
+// report tells once of each constraint that is wrong: kroguard writes no status on Gatekeeper's objects.
+func (g *gatekeeperPolicies) report(ctx context.Context, made []policies.Policy) {
+	broken := make(map[string]string, len(g.broken))
+	for i := range made {
+		if made[i].Err == nil {
+			continue
+		}
+		name, why := made[i].Name, made[i].Err.Error()
+		if broken[name] = why; g.broken[name] != why {
+			log.FromContext(ctx).Info("a constraint is not in force", "constraint", name, "why", why)
+		}
+	}
+	g.broken = broken
 }
 
 // listInventory yields data.inventory. Without some kind of it nobody can tell what the constraints that read it would say.

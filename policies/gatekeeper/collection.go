@@ -57,9 +57,8 @@ type compiledConstraint struct {
 func NewCollection(compiler *Compiler) *Collection { return &Collection{compiler: compiler} }
 
 // Compile makes a policy of each constraint that is for admission, called "Kind/name", in the order of these names. A constraint that is
-// wrong, or whose template is, would not be in force in Gatekeeper: it is a policy with an error that counts as no violation. What is
-// yielded is the slice of the last call where nothing changed. The error is a Config's; the namespaces that the last one named stay
-// exempt then.
+// wrong, or whose template is, would not be in force in Gatekeeper: it is a policy with an error that is for no object. What is yielded
+// is the slice of the last call where nothing changed. The error is a Config's; the namespaces that the last one named stay exempt then.
 func (c *Collection) Compile(ctx context.Context, objects *Objects) ([]policies.Policy, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -132,8 +131,8 @@ func compileConstraint(
 	broken := func(err error) compiledConstraint {
 		compiled.counts = true
 		compiled.policy = policies.Policy{
-			Source: PolicySource, Name: u.GetKind() + "/" + u.GetName(), Ignore: true, Err: err,
-			Matches: func(*policies.Input) (bool, error) { return true, nil },
+			Source: PolicySource, Name: u.GetKind() + "/" + u.GetName(), Err: err,
+			Matches: func(*policies.Input) (bool, error) { return false, nil },
 		}
 		return compiled
 	}
