@@ -150,11 +150,11 @@ func TestOnlyWhatChangedIsCompiledAgain(t *testing.T) {
 		if same := len(before) > 0 && len(after) > 0 && &before[0] == &after[0]; same != step.same {
 			t.Errorf("%s: same is %t", step.change, same)
 		}
-		message := ""
+		var messages []string
 		for _, v := range judge(t, after, deployment(t)) {
-			message += v.Message
+			messages = append(messages, v.Message)
 		}
-		if message != step.want {
+		if message := strings.Join(messages, ", "); message != step.want {
 			t.Errorf("%s: got %q, want %q", step.change, message, step.want)
 		}
 		before = after

@@ -239,26 +239,21 @@ func (j *judge) messages(
 	if len(j.constraint.Actions(gatekeeper.PointTest)) == 0 {
 		return nil, nil
 	}
-	holds, err := j.constraint.Matches(&gatekeeper.Subject{
+	holds, unmatched := j.constraint.Matches(&gatekeeper.Subject{
 		Object: in.Object, OldObject: in.OldObject, Namespace: inventory.Namespace(in.Request.Namespace), Source: source,
 	})
-	if err != nil {
+	if unmatched != nil {
 		object := &unstructured.Unstructured{Object: in.Object}
 		if in.Object == nil {
 			object.Object = in.OldObject
 		}
-		return []string{fmt.Sprintf(
-			"unable to match constraints: error matching the requested object: %s :failed to run Match criteria: %v", object.GetName(), err,
-		)}, nil
+		return []string{fmt.Sprintf("unable to match constraints: error matching the requested object: %s :failed to run Match criteria: %v",
+			object.GetName(), unmatched)}, nil
 	}
 	if !holds {
 		return nil, nil
 	}
-	program, err := j.constraint.Program(ctx, inventory)
-	if err != nil {
-		return []string{err.Error()}, nil
-	}
-	findings, err := program.Evaluate(ctx, in)
+	findings, err := j.evaluate(ctx, in, inventory)
 	if errors.Is(err, rego.ErrNoMessage) {
 		return nil, err
 	}
@@ -270,6 +265,14 @@ func (j *judge) messages(
 		messages = append(messages, errorMessages(err)...)
 	}
 	return messages, ctx.Err()
+}
+
+func (j *judge) evaluate(ctx context.Context, in *policies.Input, inventory *gatekeeper.Inventory) ([]policies.Finding, error) {
+	program, err := j.constraint.Program(ctx, inventory)
+	if err != nil {
+		return nil, err
+	}
+	return program.Evaluate(ctx, in)
 }
 
 // errorMessages are Gatekeeper's messages for what failed: one for each expression of CEL, one for a policy in Rego.

@@ -17,7 +17,7 @@ import (
 	"github.com/kroguard/kroguard/policies/rego"
 )
 
-var update = flag.Bool("update", false, "write what was found into testdata") //nolint:gochecknoglobals // a flag
+var update = flag.Bool("update", false, "write what was found into testdata")
 
 func newRunner(t testing.TB) *suite.Runner {
 	t.Helper()
@@ -239,7 +239,7 @@ func TestFind(t *testing.T) {
 // FuzzTest runs a test whose files are anything: it ends, and says so where something is wrong.
 func FuzzTest(f *testing.F) {
 	read := func(name string) []byte {
-		content, err := os.ReadFile(filepath.Join("../testdata/suites", name))
+		content, err := os.ReadFile(filepath.Join("..", "testdata", "suites", name))
 		if err != nil {
 			f.Fatal(err)
 		}
