@@ -16,14 +16,17 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/jsonmergepatch"
 	"k8s.io/client-go/discovery"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/kroguard/kroguard/internal/controller"
 	"github.com/kroguard/kroguard/internal/manifests"
 	"github.com/kroguard/kroguard/internal/openapi"
 	"github.com/kroguard/kroguard/internal/review"
 	"github.com/kroguard/kroguard/policies/admissionpolicy"
+	"github.com/kroguard/kroguard/policies/gatekeeper"
 	"github.com/kroguard/kroguard/policies/v1alpha1"
 )
 
@@ -57,7 +60,7 @@ func newCluster(kubeconfig string) (*cluster, *openapi.Kinds, error) {
 }
 
 // read adds the configuration of the cluster, as serve reads it.
-func (c *cluster) read(ctx context.Context, kinds *openapi.Kinds, sources []string, into *manifests.Configuration) error {
+func (c *cluster) read(ctx context.Context, kinds *openapi.Kinds, sources *policySources, into *manifests.Configuration) error {
 	if _, err := kinds.Refresh(); err != nil {
 		return err
 	}
@@ -71,10 +74,11 @@ func (c *cluster) read(ctx context.Context, kinds *openapi.Kinds, sources []stri
 		listInto[internalv1alpha1.GraphRevisionList](ctx, c, func(l *internalv1alpha1.GraphRevisionList) { into.Revisions = pointersTo(l.Items) }),
 		c.readKnodex(ctx, into),
 	}
-	for _, source := range sources {
-		if source == admissionpolicy.Source {
-			errs = append(errs, c.readAdmissionPolicies(ctx, into))
-		}
+	if sources.has(controller.SourceAdmissionPolicies) {
+		errs = append(errs, c.readAdmissionPolicies(ctx, into))
+	}
+	if sources.has(controller.SourceGatekeeper) {
+		errs = append(errs, c.readGatekeeper(ctx, sources.inventory, into))
 	}
 	return errors.Join(errs...)
 }
@@ -95,18 +99,10 @@ func listInto[T any, P interface {
 	return nil
 }
 
-func (c *cluster) readKnodex(ctx context.Context, into *manifests.Configuration) error {
-	list := &unstructured.UnstructuredList{}
-	list.SetAPIVersion("knodex.io/v1alpha1")
-	list.SetKind("ProjectList")
-	if err := c.client.List(ctx, list); err != nil {
-		if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
-			return nil
-		}
+func (c *cluster) readKnodex(ctx context.Context, into *manifests.Configuration) (err error) {
+	kind := runtimeschema.GroupVersionKind{Group: "knodex.io", Version: "v1alpha1", Kind: "Project"}
+	if into.Knodex, err = c.list(ctx, kind); err != nil {
 		return fmt.Errorf("reading Knodex Projects: %w", err)
-	}
-	for i := range list.Items {
-		into.Knodex = append(into.Knodex, list.Items[i].Object)
 	}
 	return nil
 }
@@ -126,23 +122,53 @@ func (c *cluster) readAdmissionPolicies(ctx context.Context, into *manifests.Con
 		return err
 	}
 	for _, kind := range admissionpolicy.ParamKinds(into.AdmissionPolicies, into.AdmissionBindings) {
-		list := &unstructured.UnstructuredList{}
-		list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
-		if err := c.client.List(ctx, list); err != nil && !meta.IsNoMatchError(err) {
+		objects, err := c.list(ctx, kind)
+		if err != nil {
 			return fmt.Errorf("reading params of ValidatingAdmissionPolicies: %w", err)
 		}
-		for i := range list.Items {
-			object := &list.Items[i]
-			raw, err := object.MarshalJSON()
-			if err != nil {
-				return fmt.Errorf("reading params of ValidatingAdmissionPolicies: %w", err)
-			}
-			into.Others = append(into.Others, manifests.Object{
-				Source: "the cluster", Kind: kind, Namespace: object.GetNamespace(), Name: object.GetName(), Raw: raw,
-			})
+		if err := into.AddOthers("the cluster", objects); err != nil {
+			return fmt.Errorf("reading params of ValidatingAdmissionPolicies: %w", err)
 		}
 	}
 	return nil
+}
+
+// readGatekeeper reads Gatekeeper's templates and constraints, and all that is data.inventory.
+func (c *cluster) readGatekeeper(ctx context.Context, inventory []runtimeschema.GroupVersionKind, into *manifests.Configuration) error {
+	var errs []error
+	list := func(group, version, kind string) []map[string]any {
+		objects, err := c.list(ctx, runtimeschema.GroupVersionKind{Group: group, Version: version, Kind: kind})
+		if err != nil {
+			errs = append(errs, fmt.Errorf("reading Gatekeeper's policies: %w", err))
+		}
+		return objects
+	}
+	into.Templates = list(gatekeeper.TemplateGroup, "v1", gatekeeper.TemplateKind)
+	into.GatekeeperConfigs = list(gatekeeper.ConfigGroup, "v1alpha1", gatekeeper.ConfigKind)
+	for _, template := range into.Templates {
+		if kind, _, _ := unstructured.NestedString(template, "spec", "crd", "spec", "names", "kind"); kind != "" {
+			into.Constraints = append(into.Constraints, list(gatekeeper.ConstraintGroup, "v1beta1", kind)...)
+		}
+	}
+	into.Inventory = []map[string]any{}
+	for _, kind := range inventory {
+		into.Inventory = append(into.Inventory, list(kind.Group, kind.Version, kind.Kind)...)
+	}
+	return errors.Join(errs...)
+}
+
+// list lists a kind that has no Go type here; one that the cluster doesn't have has no objects.
+func (c *cluster) list(ctx context.Context, kind runtimeschema.GroupVersionKind) ([]map[string]any, error) {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
+	if err := c.client.List(ctx, list); err != nil && !meta.IsNoMatchError(err) && !apierrors.IsNotFound(err) {
+		return nil, err
+	}
+	objects := make([]map[string]any, len(list.Items))
+	for i := range list.Items {
+		objects[i] = list.Items[i].Object
+	}
+	return objects, nil
 }
 
 // apply makes the request one that changes the object that is there, if there is one, as kubectl apply would.

@@ -89,13 +89,19 @@ func assemble(
 	}
 	compiler := newCompiler(log, driver)
 	compiler.Record(guardrails)
+	templates, err := newTemplates(driver)
+	if err != nil {
+		return err
+	}
 	others, err := telemetry.NewPolicies(metrics.Registry)
 	if err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
 	controllers, err := controller.Setup(mgr, controller.Options{
 		Store: store, Compiler: compiler, Certificates: source,
-		Sources: controller.Sources{Names: options.policySources, CEL: driver, Recorder: others},
+		Sources: controller.Sources{
+			Names: options.sources.names, Inventory: options.sources.inventory, CEL: driver, Gatekeeper: templates, Recorder: others,
+		},
 		Settings: review.Settings{
 			RequireProject: options.requireProject, KroUsers: options.kroUsers, LabelKeys: options.keys,
 		},

@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
-	"github.com/kroguard/kroguard/internal/controller"
 	"github.com/kroguard/kroguard/internal/labeling"
 	"github.com/kroguard/kroguard/internal/manifests"
 	"github.com/kroguard/kroguard/internal/openapi"
@@ -45,20 +44,20 @@ type planOptions struct {
 	groups         []string
 	kroUser        string
 	requireProject bool
-	policySources  []string
+	sources        policySources
 	output         string
 }
 
 func (o *planOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringSliceVarP(&o.instances, "filename", "f", nil, "`file` or folder with instances, - for standard input; repeat for several")
-	flags.StringSliceVarP(&o.configuration, "config", "c", nil, "`file` or folder with the platform's configuration: ResourceGraphDefinitions, Guardrails, Projects, Namespaces, CustomResourceDefinitions, ValidatingAdmissionPolicies; repeat for several; default: the current cluster's")
+	flags.StringSliceVarP(&o.configuration, "config", "c", nil, "`file` or folder with the platform's configuration: ResourceGraphDefinitions, Guardrails, Projects, Namespaces, CustomResourceDefinitions, ValidatingAdmissionPolicies, ConstraintTemplates and constraints; repeat for several; default: the current cluster's")
 	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig `file` of the cluster; default: $KUBECONFIG, else ~/.kube/config")
 	flags.StringVarP(&o.namespace, "namespace", "n", "", "`namespace` of instances that name none")
 	flags.StringVar(&o.user, "as", "", "`user` who would apply it, for guardrails that ask; default: in a cluster yourself, else nobody")
 	flags.StringSliceVar(&o.groups, "as-group", nil, "`group` of the user; repeat for several")
 	flags.StringVar(&o.kroUser, "kro-user", defaultKroUser, "user `name` under which kro runs")
 	flags.BoolVar(&o.requireProject, "require-project", false, "as serve has it: refuse instances in namespaces that belong to no Project")
-	flags.StringSliceVar(&o.policySources, "policy-source", nil, "as serve has it: judge by the cluster's policies of this `kind`, too; those in files count anyway: "+strings.Join(controller.SourceNames(), ", "))
+	o.sources.addFlags(flags, "as serve has it, of a cluster: ")
 	flags.StringVarP(&o.output, "output", "o", outputText, "text; yaml: the rendered resources as a stream; json: everything")
 }
 
@@ -71,7 +70,7 @@ func (o *planOptions) Complete() error {
 	if o.output != outputText && o.output != outputYAML && o.output != outputJSON {
 		errs = append(errs, fmt.Errorf("--output: %q is none of text, yaml, json", o.output))
 	}
-	errs = append(errs, checkSources(o.policySources))
+	errs = append(errs, o.sources.Complete())
 	if len(o.configuration) > 0 && o.kubeconfig != "" {
 		errs = append(errs, errors.New("--kubeconfig and -c exclude each other: the configuration is a cluster's or that of files"))
 	}
@@ -189,7 +188,7 @@ func (o *planOptions) read(ctx context.Context, in io.Reader) (*manifests.Config
 		var kinds *openapi.Kinds
 		var err error
 		if current, kinds, err = newCluster(o.kubeconfig); err == nil {
-			err = current.read(ctx, kinds, o.policySources, platform)
+			err = current.read(ctx, kinds, &o.sources, platform)
 		}
 		errs = append(errs, err)
 	}
@@ -224,11 +223,16 @@ func (o *planOptions) snapshot(ctx context.Context, platform *manifests.Configur
 	if snapshot == nil {
 		return nil, err
 	}
+	templates, failed := newTemplates(driver)
+	if failed != nil {
+		return nil, failed
+	}
 	others, wrong := platform.Admission(driver)
-	if len(others) > 0 {
+	constraints, alsoWrong := platform.Gatekeeper(ctx, templates)
+	if others = append(others, constraints...); len(others) > 0 {
 		snapshot.Guardrails = snapshot.Guardrails.With(others, nil)
 	}
-	return snapshot, errors.Join(err, wrong)
+	return snapshot, errors.Join(err, wrong, alsoWrong)
 }
 
 // planList is the plans as JSON.

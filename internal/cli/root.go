@@ -55,6 +55,9 @@ labels for cost and ownership, and judges instances by guardrails in CEL and Reg
   # Show what an instance would become, and whether it would be let in
   kroguard plan -f shop.yaml -c platform/
 
+  # Run suites of Gatekeeper's policies
+  kroguard test ./policies/...
+
   # Measure what guardrails cost
   kroguard bench -f platform/ --objects instances/
 
@@ -68,7 +71,7 @@ labels for cost and ownership, and judges instances by guardrails in CEL and Reg
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see '%s --help'", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newServe(), newPlan(), newBench(), newVersion(version))
+	root.AddCommand(newServe(), newPlan(), newTest(), newBench(), newVersion(version))
 	return root
 }
 

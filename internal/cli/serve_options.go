@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,7 +13,6 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/util/validation"
 
-	"github.com/kroguard/kroguard/internal/controller"
 	"github.com/kroguard/kroguard/internal/labeling"
 )
 
@@ -31,7 +29,7 @@ type serveOptions struct {
 	certDir        string
 	kroUsers       []string
 	requireProject bool
-	policySources  []string
+	sources        policySources
 	labelKeys      map[string]string
 	shutdownDelay  time.Duration
 	logLevel       string
@@ -64,7 +62,7 @@ func (o *serveOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.certDir, "cert-dir", "", "`directory` for the serving certificate's files; default: a temporary one")
 	flags.StringSliceVar(&o.kroUsers, "kro-user", []string{defaultKroUser}, "user `name` under which kro runs; repeat for several")
 	flags.BoolVar(&o.requireProject, "require-project", false, "refuse instances in namespaces that belong to no Project")
-	flags.StringSliceVar(&o.policySources, "policy-source", nil, "judge instances and their resources by the cluster's policies of this `kind`, too: "+strings.Join(controller.SourceNames(), ", ")+"; repeat for several")
+	o.sources.addFlags(flags, "")
 	flags.StringToStringVar(&o.labelKeys, "label-key", nil, "write a label under another key, as `name=key`: team=example.com/team; names are "+strings.Join(labeling.KeyNames(), ", "))
 	flags.DurationVar(&o.shutdownDelay, "shutdown-delay", defaultShutdownDelay, "how long to go on serving after a SIGTERM, until Services have noticed")
 	flags.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
@@ -101,23 +99,12 @@ func (o *serveOptions) Complete() error {
 	if err != nil {
 		errs = append(errs, fmt.Errorf("--webhook-address: %q is no address of the form host:port or :port", o.webhookAddress))
 	}
-	errs = append(errs, checkSources(o.policySources))
+	errs = append(errs, o.sources.Complete())
 	if o.shutdownDelay < 0 {
 		errs = append(errs, fmt.Errorf("--shutdown-delay: %s is negative", o.shutdownDelay))
 	}
 	if o.keys, err = labeling.ParseKeys(o.labelKeys); err != nil {
 		errs = append(errs, fmt.Errorf("--label-key: %w", err))
-	}
-	return errors.Join(errs...)
-}
-
-// checkSources returns every source of policies that there is not.
-func checkSources(names []string) error {
-	var errs []error
-	for _, name := range names {
-		if !slices.Contains(controller.SourceNames(), name) {
-			errs = append(errs, fmt.Errorf("--policy-source: %q is none of %s", name, strings.Join(controller.SourceNames(), ", ")))
-		}
 	}
 	return errors.Join(errs...)
 }

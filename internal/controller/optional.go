@@ -39,6 +39,8 @@ type optionalKind struct {
 	crd  string
 	// matters are the events that make a new snapshot.
 	matters predicate.Predicate
+	// delay is how long an event waits for company; 0 is coalesce.
+	delay time.Duration
 
 	watching bool
 	// deadline is when to stop waiting for the first list.
@@ -90,7 +92,7 @@ func (k *optionalKind) follow() (bool, error) {
 		}
 		return false, fmt.Errorf("looking for %s: %w", k.kind, err)
 	}
-	objects := source.Kind[client.Object](k.cache, k.object(), enqueueEverything(), k.matters)
+	objects := source.Kind[client.Object](k.cache, k.object(), enqueueAfter(max(k.delay, coalesce)), k.matters)
 	if err := k.watcher.Watch(objects); err != nil {
 		return false, fmt.Errorf("watching %s: %w", k.kind, err)
 	}

@@ -5,10 +5,14 @@ import (
 	"slices"
 	"time"
 
+	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/kroguard/kroguard/internal/registration"
 	"github.com/kroguard/kroguard/internal/review"
 	"github.com/kroguard/kroguard/policies"
+	"github.com/kroguard/kroguard/policies/admissionpolicy"
 	"github.com/kroguard/kroguard/policies/cel"
+	"github.com/kroguard/kroguard/policies/gatekeeper"
 )
 
 // DefaultSettleTime is how long a rule must have been in the webhook configurations until instances of its kind may come into
@@ -47,11 +51,12 @@ type Options struct {
 
 // Sources of policies that are no guardrails.
 const (
-	SourceAdmissionPolicies = "ValidatingAdmissionPolicy"
+	SourceAdmissionPolicies = admissionpolicy.Source
+	SourceGatekeeper        = gatekeeper.PolicySource
 )
 
 // SourceNames are all sources.
-func SourceNames() []string { return []string{SourceAdmissionPolicies} }
+func SourceNames() []string { return []string{SourceGatekeeper, SourceAdmissionPolicies} }
 
 // Sources say which policies of other engines count.
 type Sources struct {
@@ -59,6 +64,10 @@ type Sources struct {
 	Names []string
 	// CEL compiles expressions; needed for SourceAdmissionPolicies.
 	CEL *cel.Driver
+	// Gatekeeper compiles templates; needed for SourceGatekeeper.
+	Gatekeeper *gatekeeper.Compiler
+	// Inventory are the kinds whose objects Gatekeeper's templates see as data.inventory.
+	Inventory []runtimeschema.GroupVersionKind
 	// Recorder is told of the policies; it may be nil.
 	Recorder policies.Recorder
 }

@@ -129,6 +129,9 @@ func addSnapshots(mgr manager.Manager, r *SnapshotReconciler, sources *Sources) 
 	if sources.has(SourceAdmissionPolicies) {
 		r.sources = append(r.sources, newAdmissionPolicies(mgr.GetCache(), mgr.GetRESTMapper(), controller, sources.CEL))
 	}
+	if sources.has(SourceGatekeeper) {
+		r.sources = append(r.sources, newGatekeeperPolicies(optional, sources.Gatekeeper, sources.Inventory))
+	}
 	return nil
 }
 

@@ -26,12 +26,15 @@ func everything() reconcile.Request {
 }
 
 // enqueueEverything turns any event into the one key.
-func enqueueEverything() handler.EventHandler {
+func enqueueEverything() handler.EventHandler { return enqueueAfter(coalesce) }
+
+// enqueueAfter is enqueueEverything with another time to wait for company.
+func enqueueAfter(delay time.Duration) handler.EventHandler {
 	return handler.Funcs{
-		CreateFunc:  func(_ context.Context, _ event.CreateEvent, q queue) { q.AddAfter(everything(), coalesce) },
-		UpdateFunc:  func(_ context.Context, _ event.UpdateEvent, q queue) { q.AddAfter(everything(), coalesce) },
-		DeleteFunc:  func(_ context.Context, _ event.DeleteEvent, q queue) { q.AddAfter(everything(), coalesce) },
-		GenericFunc: func(_ context.Context, _ event.GenericEvent, q queue) { q.AddAfter(everything(), coalesce) },
+		CreateFunc:  func(_ context.Context, _ event.CreateEvent, q queue) { q.AddAfter(everything(), delay) },
+		UpdateFunc:  func(_ context.Context, _ event.UpdateEvent, q queue) { q.AddAfter(everything(), delay) },
+		DeleteFunc:  func(_ context.Context, _ event.DeleteEvent, q queue) { q.AddAfter(everything(), delay) },
+		GenericFunc: func(_ context.Context, _ event.GenericEvent, q queue) { q.AddAfter(everything(), delay) },
 	}
 }
 

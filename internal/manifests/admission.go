@@ -15,13 +15,9 @@ import (
 // there to ask about an instance itself, so that it is judged as well as what it expands into. What does not compile is an error, as
 // are a policy that has no binding and a binding that has no policy: they say nothing, which nobody means who gives both as files.
 func (c *Configuration) Admission(driver *cel.Driver) ([]policies.Policy, error) {
-	objects := make([]map[string]any, 0, len(c.Others))
-	for i := range c.Others {
-		var object map[string]any
-		if err := utiljson.Unmarshal(c.Others[i].Raw, &object); err != nil {
-			return nil, fmt.Errorf("%s: %w", c.Others[i].Source, err)
-		}
-		objects = append(objects, object)
+	objects, err := c.decodedOthers()
+	if err != nil {
+		return nil, err
 	}
 	made := admissionpolicy.NewCompiler(admissionpolicy.Options{
 		Driver: driver, Params: admissionpolicy.NewObjects(objects), Instances: true,
@@ -54,4 +50,17 @@ func (c *Configuration) unbound() []error {
 		}
 	}
 	return errs
+}
+
+// decodedOthers are all other objects, decoded.
+func (c *Configuration) decodedOthers() ([]map[string]any, error) {
+	objects := make([]map[string]any, 0, len(c.Others))
+	for i := range c.Others {
+		var object map[string]any
+		if err := utiljson.Unmarshal(c.Others[i].Raw, &object); err != nil {
+			return nil, fmt.Errorf("%s: %w", c.Others[i].Source, err)
+		}
+		objects = append(objects, object)
+	}
+	return objects, nil
 }

@@ -25,6 +25,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/kroguard/kroguard/internal/render"
+	"github.com/kroguard/kroguard/policies/gatekeeper"
 	"github.com/kroguard/kroguard/policies/v1alpha1"
 )
 
@@ -46,6 +47,10 @@ type Configuration struct {
 	// AdmissionPolicies and AdmissionBindings are a cluster's own policies; Others may have their params.
 	AdmissionPolicies []*admissionregistrationv1.ValidatingAdmissionPolicy
 	AdmissionBindings []*admissionregistrationv1.ValidatingAdmissionPolicyBinding
+	// Templates, Constraints and GatekeeperConfigs are Gatekeeper's, decoded from JSON.
+	Templates, Constraints, GatekeeperConfigs []map[string]any
+	// Inventory are the objects that Gatekeeper's templates see as data.inventory; nil are Namespaces and Others.
+	Inventory []map[string]any
 	// Others are objects of all other kinds, in the order in which they were read.
 	Others []Object
 }
@@ -144,6 +149,9 @@ func (c *Configuration) add(source string, document []byte) error {
 	if read := readers()[kind.GroupKind()]; read != nil {
 		return read(c, document)
 	}
+	if kind.Group == gatekeeper.ConstraintGroup {
+		return decodeUntyped(document, &c.Constraints)
+	}
 	c.Others = append(c.Others, Object{Source: source, Kind: kind, Namespace: meta.Namespace, Name: meta.Name, Raw: raw})
 	return nil
 }
@@ -162,6 +170,12 @@ func readers() map[runtimeschema.GroupKind]func(c *Configuration, document []byt
 		},
 		{Group: krov1alpha1.GroupVersion.Group, Kind: "ResourceGraphDefinition"}: func(c *Configuration, document []byte) error {
 			return decode(document, &c.Offerings)
+		},
+		{Group: gatekeeper.TemplateGroup, Kind: gatekeeper.TemplateKind}: func(c *Configuration, document []byte) error {
+			return decodeUntyped(document, &c.Templates)
+		},
+		{Group: gatekeeper.ConfigGroup, Kind: gatekeeper.ConfigKind}: func(c *Configuration, document []byte) error {
+			return decodeUntyped(document, &c.GatekeeperConfigs)
 		},
 		{Group: "knodex.io", Kind: "Project"}: func(c *Configuration, document []byte) error {
 			return decodeUntyped(document, &c.Knodex)

@@ -19,8 +19,8 @@ const actionWaived = "Waived"
 // and has 2 s.
 func evaluationBuckets() []float64 { return []float64{.00001, .0001, .001, .01, .1, 1} }
 
-// Guardrails counts what each guardrail, or each policy of another engine, takes and finds. The series of a guardrail begin when it is compiled, and end when it is
-// deleted. It is safe for concurrent use.
+// Guardrails counts what each guardrail, or each policy of another engine, takes and finds. The series of a guardrail begin when it is
+// compiled, and end when it is deleted. It is safe for concurrent use.
 type Guardrails struct {
 	// labels are the names of the labels that tell one from another.
 	labels      []string
@@ -29,6 +29,8 @@ type Guardrails struct {
 	errors      *prometheus.CounterVec
 	// compilation is nil for policies, which others compile.
 	compilation *prometheus.GaugeVec
+	// compiled is nil for guardrails, whose status tells.
+	compiled *prometheus.GaugeVec
 
 	mu    sync.Mutex
 	known map[string]*guardrailSeries
@@ -81,6 +83,10 @@ func NewPolicies(registerer prometheus.Registerer) (*Guardrails, error) {
 			Name: "kroguard_policy_errors_total",
 			Help: "Evaluations of policies of other engines that failed, by where they come from and by name.",
 		}, labels),
+		compiled: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "kroguard_policy_compiled",
+			Help: "Whether a policy of another engine compiles (1) or not (0), by where it comes from and by name.",
+		}, labels),
 		known: map[string]*guardrailSeries{},
 	}
 	return p, p.register(registerer)
@@ -97,8 +103,10 @@ func (g *Guardrails) register(registerer prometheus.Registerer) error {
 
 func (g *Guardrails) collectors() []prometheus.Collector {
 	all := []prometheus.Collector{g.evaluations, g.violations, g.errors}
-	if g.compilation != nil {
-		all = append(all, g.compilation)
+	for _, gauge := range []*prometheus.GaugeVec{g.compilation, g.compiled} {
+		if gauge != nil {
+			all = append(all, gauge)
+		}
 	}
 	return all
 }
@@ -113,6 +121,13 @@ func (g *Guardrails) Compiled(info *policies.CompiledInfo, took time.Duration) p
 	}
 	if g.compilation != nil {
 		g.compilation.WithLabelValues(values...).Set(took.Seconds())
+	}
+	if g.compiled != nil {
+		compiled := 1.
+		if info.Err != nil {
+			compiled = 0
+		}
+		g.compiled.WithLabelValues(values...).Set(compiled)
 	}
 	series, ok := g.known[key]
 	if !ok {
@@ -141,8 +156,10 @@ func (g *Guardrails) Retain(guardrails []string) {
 		g.evaluations.DeletePartialMatch(labels)
 		g.violations.DeletePartialMatch(labels)
 		g.errors.DeletePartialMatch(labels)
-		if g.compilation != nil {
-			g.compilation.DeletePartialMatch(labels)
+		for _, gauge := range []*prometheus.GaugeVec{g.compilation, g.compiled} {
+			if gauge != nil {
+				gauge.DeletePartialMatch(labels)
+			}
 		}
 	}
 }

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -207,16 +208,23 @@ func TestPoliciesOfOtherEnginesAreCountedBySource(t *testing.T) {
 	kept := p.Compiled(&policies.CompiledInfo{Source: "Gatekeeper", Name: "K8sNo/a"}, 0)
 	kept.Evaluated(policies.Evaluation{Took: time.Microsecond, Denied: 2, Failed: true})
 	p.Compiled(&policies.CompiledInfo{Source: "Gatekeeper", Name: "K8sNo/gone"}, 0).Evaluated(policies.Evaluation{Denied: 1})
-	p.Retain([]string{"Gatekeeper:K8sNo/a"})
+	p.Compiled(&policies.CompiledInfo{Source: "Gatekeeper", Name: "K8sNo/broken", Err: errors.New("broken")}, 0)
+	p.Retain([]string{"Gatekeeper:K8sNo/a", "Gatekeeper:K8sNo/broken"})
 	want := `
+# HELP kroguard_policy_compiled Whether a policy of another engine compiles (1) or not (0), by where it comes from and by name.
+# TYPE kroguard_policy_compiled gauge
+kroguard_policy_compiled{policy="K8sNo/a",source="Gatekeeper"} 1
+kroguard_policy_compiled{policy="K8sNo/broken",source="Gatekeeper"} 0
 # HELP kroguard_policy_violations_total Violations found by policies of other engines, by where they come from, name and what they did (Deny, Warn, Audit).
 # TYPE kroguard_policy_violations_total counter
 kroguard_policy_violations_total{action="Deny",policy="K8sNo/a",source="Gatekeeper"} 2
 # HELP kroguard_policy_errors_total Evaluations of policies of other engines that failed, by where they come from and by name.
 # TYPE kroguard_policy_errors_total counter
 kroguard_policy_errors_total{policy="K8sNo/a",source="Gatekeeper"} 1
+kroguard_policy_errors_total{policy="K8sNo/broken",source="Gatekeeper"} 0
 `
-	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "kroguard_policy_violations_total", "kroguard_policy_errors_total"); err != nil {
+	names := []string{"kroguard_policy_violations_total", "kroguard_policy_errors_total", "kroguard_policy_compiled"}
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), names...); err != nil {
 		t.Error(err)
 	}
 }

@@ -69,7 +69,7 @@ func (d *Driver) CompileAdmissionPolicy(
 			expressions: expressions{
 				withoutNamespace: true, budget: celconfig.RuntimeCELCostBudgetMatchConditions, pool: d.pool,
 			},
-			conditions: c.conditions(environments.conditions, conditionsOf(spec)),
+			conditions: c.conditions(environments.conditions, "spec.matchConditions", conditionsOf(spec)),
 		}
 	}
 	common := expressions{

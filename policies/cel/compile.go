@@ -48,10 +48,10 @@ func (c *compiler) params(guardrail *v1alpha1.Guardrail) any {
 	return params
 }
 
-func (c *compiler) conditions(env *cel.Env, sources []v1alpha1.MatchCondition) []expression {
+func (c *compiler) conditions(env *cel.Env, list string, sources []v1alpha1.MatchCondition) []expression {
 	compiled := make([]expression, len(sources))
 	for i := range sources {
-		field := fmt.Sprintf("spec.matchConditions[%d].expression", i)
+		field := fmt.Sprintf("%s[%d].expression", list, i)
 		compiled[i], _ = c.compile(env, field, sources[i].Expression, cel.BoolType)
 	}
 	return compiled
@@ -65,7 +65,7 @@ func (c *compiler) variables(scope *scope, sources []v1alpha1.CELVariable) []var
 		if _, ok := scope.variables.Fields[name]; ok {
 			c.fail(field+".name", fmt.Sprintf("there are two variables %q", name))
 		}
-		expression, celType := c.compile(scope.expressions, field+".expression", sources[i].Expression, cel.AnyType)
+		expression, celType := c.compile(scope.definitions, field+".expression", sources[i].Expression, cel.AnyType)
 		scope.declare(name, celType)
 		compiled[i] = variable{expression: expression, name: name}
 	}
@@ -98,12 +98,12 @@ func (c *compiler) compile(env *cel.Env, field, text string, want *cel.Type) (ex
 	ast, issues := env.Compile(text)
 	if err := issues.Err(); err != nil {
 		c.report(field, issues)
-		return expression{}, nil
+		return expression{field: field}, nil
 	}
 	got := ast.OutputType()
 	if want != cel.AnyType && !got.IsExactType(want) {
 		c.fail(field, mismatch(text, want, got))
-		return expression{}, nil
+		return expression{field: field}, nil
 	}
 	plan, err := c.environments.planner.plan(env, ast)
 	if err != nil {

@@ -36,6 +36,8 @@ type Driver struct {
 	types        *typeChecks
 	// pool holds the evaluations that are not in use.
 	pool *sync.Pool
+	// templates yields the environments of Gatekeeper's templates, made when the first is compiled.
+	templates func() (*environments, error)
 }
 
 var (
@@ -55,7 +57,7 @@ func New() (*Driver, error) {
 	}
 	return &Driver{
 		environments: environments, types: &typeChecks{env: typed}, pool: &sync.Pool{New: newEvaluation},
-		admission: newAdmissionEnvironments(),
+		admission: newAdmissionEnvironments(), templates: sync.OnceValues(newTemplateEnvironments),
 	}, nil
 }
 
@@ -106,7 +108,7 @@ func (d *Driver) CompileConditions(_ context.Context, guardrail *v1alpha1.Guardr
 			budget: celconfig.RuntimeCELCostBudgetMatchConditions,
 			pool:   d.pool,
 		},
-		conditions: c.conditions(d.environments.conditions, guardrail.Spec.MatchConditions),
+		conditions: c.conditions(d.environments.conditions, "spec.matchConditions", guardrail.Spec.MatchConditions),
 	}
 	if len(c.errors) > 0 {
 		return nil, c.errors

@@ -28,8 +28,8 @@ const variablesTypeName = "kubernetes.variables"
 // environments are what expressions are compiled in. Kubernetes offers two kinds, for expressions about to be stored and for
 // stored ones; guardrails use the latter, since nothing that an older API server must read depends on them.
 type environments struct {
-	// expressions has all variables but "variables", messages neither those nor the authorizer.
-	expressions, messages *environment.EnvSet
+	// expressions has all variables but "variables", messages neither those nor the authorizer. definitions is for variables.
+	definitions, expressions, messages *environment.EnvSet
 	// conditions is expressions as matchConditions use it.
 	conditions *cel.Env
 	// plain is the scope of all guardrails without variables.
@@ -46,8 +46,8 @@ type scope struct {
 	// variables is the type of "variables". A field is added when its variable is compiled, so that each variable sees those
 	// before it.
 	variables *apiservercel.DeclType
-	// expressions is for variables and validations, messages for messageExpressions.
-	expressions, messages *cel.Env
+	// definitions is for variables, expressions for validations, messages for messageExpressions.
+	definitions, expressions, messages *cel.Env
 }
 
 // newEnvironments declares what Kubernetes always does, and further variables.
@@ -70,8 +70,35 @@ func newEnvironments(variables ...cel.EnvOption) (*environments, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &environments{expressions: expressions, messages: messages, conditions: expressions.StoredExpressionsEnv()}
+	return completed(&environments{definitions: expressions, expressions: expressions, messages: messages})
+}
+
+// newTemplateEnvironments is what Gatekeeper's templates are compiled in: Kubernetes' variables without the authorizer, and params,
+// which is the constraint, in nothing but variables.
+func newTemplateEnvironments() (*environments, error) {
+	base := environment.MustBaseEnvSet(environment.DefaultCompatibilityVersion())
+	request, namespace := plugincel.BuildRequestType(), plugincel.BuildNamespaceType()
+	expressions, err := extend(base, []*apiservercel.DeclType{request, namespace},
+		cel.Variable(plugincel.ObjectVarName, cel.DynType),
+		cel.Variable(plugincel.OldObjectVarName, cel.DynType),
+		cel.Variable(plugincel.RequestVarName, request.CelType()),
+		cel.Variable(plugincel.NamespaceVarName, namespace.CelType()),
+	)
+	if err != nil {
+		return nil, err
+	}
+	definitions, err := extend(expressions, nil, cel.Variable(plugincel.ParamsVarName, cel.DynType))
+	if err != nil {
+		return nil, err
+	}
+	return completed(&environments{definitions: definitions, expressions: expressions, messages: expressions})
+}
+
+// completed fills in what follows from the environments.
+func completed(e *environments) (*environments, error) {
+	e.conditions = e.expressions.StoredExpressionsEnv()
 	e.variablesType = types.NewObjectType(variablesTypeName, traits.IndexerType|traits.FieldTesterType|traits.IterableType)
+	var err error
 	if e.plain, err = e.newScope(); err != nil {
 		return nil, err
 	}
@@ -107,14 +134,21 @@ func (e *environments) newScope() (*scope, error) {
 	s := &scope{variables: apiservercel.NewObjectType(variablesTypeName, map[string]*apiservercel.DeclField{})}
 	declared := []*apiservercel.DeclType{s.variables}
 	variables := cel.Variable(plugincel.VariableVarName, s.variables.CelType())
-	expressions, err := extend(e.expressions, declared, variables)
+	definitions, err := extend(e.definitions, declared, variables)
 	if err != nil {
 		return nil, err
+	}
+	expressions := definitions
+	if e.expressions != e.definitions {
+		if expressions, err = extend(e.expressions, declared, variables); err != nil {
+			return nil, err
+		}
 	}
 	messages, err := extend(e.messages, declared, variables)
 	if err != nil {
 		return nil, err
 	}
+	s.definitions = definitions.StoredExpressionsEnv()
 	s.expressions, s.messages = expressions.StoredExpressionsEnv(), messages.StoredExpressionsEnv()
 	return s, nil
 }

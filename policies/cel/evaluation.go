@@ -104,6 +104,9 @@ func (r *evaluation) end() {
 
 // eval runs one expression. Once cost or time has run out it runs nothing more.
 func (r *evaluation) eval(e *expression) (ref.Val, error) {
+	if e.broken != nil {
+		return nil, e.broken
+	}
 	if r.partial {
 		return r.evalPartial(e)
 	}

@@ -30,6 +30,8 @@ type expression struct {
 	counted func() (cel.Program, error)
 	// partial is the plan for inputs with fields that nobody can tell yet, made when it is first needed.
 	partial func() (*partialPlan, error)
+	// broken is why there is none of these: an expression of a template that does not compile fails when it is evaluated, and alone.
+	broken error
 }
 
 // variable is a compiled variable.
@@ -103,6 +105,9 @@ func (s *expressions) mayCost(size sizes) (counted, timed bool) {
 func (s *expressions) costs(size sizes, groups [][]*expression) (total, most float64) {
 	b := bounder{size: size, variables: make(map[string]*extent, len(s.variables))}
 	add := func(e *expression) *extent {
+		if e.broken != nil {
+			return scalar() // there will be no value
+		}
 		cost, result := b.bound(e.checked.NativeRep())
 		total += cost
 		most = math.Max(most, cost)

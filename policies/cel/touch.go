@@ -135,6 +135,9 @@ func (r *evaluation) touchedVariables(unknown *types.Unknown, t *touch, seen []s
 		if slices.Contains(seen, variable.name) || len(t.path) > 0 && t.path[0] != variable.name && !isEscaped(t.path[0]) {
 			continue
 		}
+		if variable.broken != nil {
+			continue
+		}
 		partial, err := variable.partial()
 		if err != nil {
 			continue // it can't have been evaluated, either

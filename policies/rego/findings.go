@@ -32,6 +32,8 @@ type findingRule struct {
 	path ast.Ref
 	// location is where the rule is first defined.
 	location *ast.Location
+	// violations marks the rule of one of Gatekeeper's templates.
+	violations bool
 }
 
 // The fields of an element. Gatekeeper has msg and details; message is what people write first.
@@ -65,6 +67,9 @@ type identity struct {
 func (c *collector) add(rule *findingRule, term *ast.Term) error {
 	if term == nil {
 		return nil
+	}
+	if rule.violations {
+		return c.addViolations(rule, term)
 	}
 	switch value := term.Value.(type) {
 	case ast.Boolean:

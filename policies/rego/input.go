@@ -36,6 +36,9 @@ type document struct {
 	input    *policies.Input
 	prefixes []prefix
 	parts    [partCount]part
+	// gatekeeper marks the document as Gatekeeper builds it; base is that of guardrails, where both have their objects in common.
+	gatekeeper bool
+	base       *document
 	// marks stand for what nobody can tell yet; nil where the document is to be without.
 	marks *marks
 	// rendering is asked for where a policy reads the rendered resources.
@@ -150,7 +153,12 @@ func (d *document) with(further ...pair) (*ast.Term, error) {
 func (d *document) part(id int) (*ast.Term, error) {
 	p := &d.parts[id]
 	p.once.Do(func() {
-		if p.term, p.err = d.convert(id); p.err == nil && d.marks != nil {
+		if d.gatekeeper {
+			p.term, p.err = d.gatekeeperPart(id)
+		} else {
+			p.term, p.err = d.convert(id)
+		}
+		if p.err == nil && d.marks != nil && d.base == nil {
 			p.term = d.marks.put(id, p.term)
 		}
 		if p.err != nil {

@@ -70,7 +70,7 @@ func keepTerm(term *ast.Term, _ *opa.EvalContext) (any, error) { return term, ni
 // the policy is at fault, a *DeadlineError where the time ran out, a *StuckError where that happened too often; findings that
 // were made until then are returned with it.
 func (p *interpreter) Evaluate(ctx context.Context, input *policies.Input) ([]policies.Finding, error) {
-	shared, err := sharedDocument(ctx, input, p.prefixes, false)
+	shared, err := documentFor(ctx, p.rules[0].violations, input, p.prefixes, false)
 	if err != nil {
 		return nil, err
 	}

@@ -30,6 +30,8 @@ type program struct {
 	deadline time.Duration
 	// printer is nil where nobody listens.
 	printer *printer
+	// inventory is data.inventory of one of Gatekeeper's templates; nil for guardrails.
+	inventory *Inventory
 	// readsResources says that the policy reads the rendered resources.
 	readsResources bool
 
@@ -47,7 +49,7 @@ var (
 // *machine.LimitError where the memory did; findings that were made until then are returned with it.
 func (p *program) Evaluate(ctx context.Context, input *policies.Input) ([]policies.Finding, error) {
 	partial := isPartial(input, p.readsResources)
-	shared, err := sharedDocument(ctx, input, p.prefixes, partial)
+	shared, err := documentFor(ctx, p.rules[0].violations, input, p.prefixes, partial)
 	if err != nil {
 		return nil, err
 	}
@@ -74,6 +76,13 @@ func (p *program) start(ctx context.Context, run *machine.Run, shared *document)
 	}
 	if err := run.Start(ctx, p.compiled, shared, machine.Limits{Deadline: now.Add(limit), Bytes: maxBytes}); err != nil {
 		return 0, err
+	}
+	if p.inventory != nil {
+		inventory, err := p.inventory.term()
+		if err != nil {
+			return 0, fmt.Errorf("converting data.inventory: %w", err)
+		}
+		run.Documents(inventory)
 	}
 	run.Supervise(p)
 	if p.printer != nil {

@@ -16,6 +16,8 @@ type Options struct {
 	// Prefixes are paths in the input document that many programs read: a Run asks its Input for the values
 	// at those that its Program reads, which may be made once for all.
 	Prefixes [][]string
+	// Documents are names below data whose documents are no rules: the caller of a Run gives their values, see Run.Documents.
+	Documents []string
 }
 
 // Compile compiles the rules that the roots refer to, and all that these need. The compiler must have compiled its modules
@@ -44,6 +46,7 @@ func Compile(compiled *ast.Compiler, roots []ast.Ref, options Options) (*Program
 			c.program.prefixes = append(c.program.prefixes, readPrefix{prefix: i, slot: slot})
 		}
 	}
+	c.program.documents = c.documentSlots
 	return c.program, nil
 }
 
@@ -56,8 +59,9 @@ type compiler struct {
 	packages []string
 	program  *Program
 	// slots is how many slots there are so far; prefixSlots are those that a Run fills in, besides the input's.
-	slots       int
-	prefixSlots []int
+	slots         int
+	prefixSlots   []int
+	documentSlots []int
 	// dependent is set when what is compiled needs the input, or does something besides yielding a value.
 	dependent bool
 	// foldUntil is when no further constants are computed.
@@ -189,6 +193,9 @@ func (c *compiler) reserve() {
 	c.program.input = c.slot()
 	for range c.options.Prefixes {
 		c.prefixSlots = append(c.prefixSlots, c.slot())
+	}
+	for range c.options.Documents {
+		c.documentSlots = append(c.documentSlots, c.slot())
 	}
 }
 

@@ -23,6 +23,8 @@ type Program struct {
 	readsInput bool
 	// prefixes are the prefixes that are read.
 	prefixes []readPrefix
+	// documents are the slots of Options.Documents.
+	documents []int
 }
 
 // readPrefix is a prefix, by its place in Options.Prefixes, and its slot.
@@ -174,6 +176,14 @@ func (r *Run) Start(ctx context.Context, program *Program, input Input, limits L
 	}
 	m.builtin.Context = ctx
 	return m.read(input)
+}
+
+// Documents sets the values of Options.Documents, in their order; a nil one is undefined, as all are that are not set. Call it
+// after Start.
+func (r *Run) Documents(values ...*ast.Term) {
+	for i, value := range values {
+		r.slots[r.program.documents[i]] = value
+	}
 }
 
 // read fills in the slots of the input.

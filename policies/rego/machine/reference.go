@@ -1,6 +1,8 @@
 package machine
 
 import (
+	"slices"
+
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
@@ -111,6 +113,10 @@ func (c *compiler) wholeInput() func(m *machine) *ast.Term {
 
 // dataReference leads to the value of a rule, and into it.
 func (c *compiler) dataReference(s *scope, ref ast.Ref, next continuation) (step, error) {
+	if slot, ok := c.document(ref); ok {
+		c.dependent = true
+		return c.path(s, inSlot(slot), ref[2:], next)
+	}
 	group, n, err := c.resolve(ref)
 	if err != nil {
 		return nil, err
@@ -135,6 +141,19 @@ func (c *compiler) dataReference(s *scope, ref ast.Ref, next continuation) (step
 	return c.once(value, func(value operand) (step, error) { return c.path(s, value, ref[n:], next) })
 }
 
+// document is the slot of the base document that a reference leads to, if it does.
+func (c *compiler) document(ref ast.Ref) (int, bool) {
+	if len(ref) < 2 {
+		return 0, false
+	}
+	name, _ := ref[1].Value.(ast.String)
+	i := slices.Index(c.options.Documents, string(name))
+	if i < 0 {
+		return 0, false
+	}
+	return c.documentSlots[i], true
+}
+
 // path compiles the way from a value along the keys; keys that are not bound range over all that there are.
 func (c *compiler) path(s *scope, base operand, keys []*ast.Term, next continuation) (step, error) {
 	known := 0
@@ -157,7 +176,7 @@ func (c *compiler) path(s *scope, base operand, keys []*ast.Term, next continuat
 // defined goes on where a value that a Run fills in is defined; all others are.
 func (c *compiler) defined(base operand, next continuation) (step, error) {
 	then, err := next(base)
-	if err != nil || base.term != nil || base.slot > len(c.prefixSlots) {
+	if err != nil || base.term != nil || base.slot > len(c.prefixSlots)+len(c.documentSlots) {
 		return then, err
 	}
 	return func(m *machine) bool { return m.slots[base.slot] == nil || then(m) }, nil

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 			return err
 		}
 		_, err := h.StartReadyKroguard(context.Background(), harness.KroguardOptions{
-			Args: []string{"--policy-source", "ValidatingAdmissionPolicy"},
+			Args: []string{"--policy-source", "ValidatingAdmissionPolicy,Gatekeeper", "--gatekeeper-sync", "v1/ConfigMap"},
 		})
 		if err != nil {
 			return err
