@@ -38,8 +38,8 @@ type Policy struct {
 	Program Program
 }
 
-// With yields a Set that judges by policies besides its guardrails. The Set itself stays as it is. The recorder, which may be nil, is told of them, and of
-// their names as "source:name".
+// With yields a Set that judges by policies besides its guardrails. The Set itself stays as it is. The recorder, which may be nil, is
+// told of them, and of their names as "source:name".
 func (s *Set) With(list []Policy, recorder Recorder) *Set {
 	extended := &Set{policies: make([]setEntry, len(list)), index: newPlaceIndex()}
 	if s != nil {
@@ -74,12 +74,6 @@ func (s *Set) Policies() []CompiledInfo {
 		infos[i] = s.policies[i].info
 	}
 	return infos
-}
-
-// Renders reports whether anything in the set judges rendered resources, by what it evaluates.
-func (s *Set) Renders() bool {
-	return s != nil && (len(s.policies) > 0 ||
-		slices.ContainsFunc(s.guardrails, func(e setEntry) bool { return e.resources != nil }))
 }
 
 func newCompiledPolicy(policy *Policy) *compiledGuardrail {
