@@ -64,18 +64,6 @@ func (s *Set) With(list []Policy, recorder Recorder) *Set {
 	return extended
 }
 
-// Policies tells of each policy that is no guardrail, by source and name. The slice is the caller's.
-func (s *Set) Policies() []CompiledInfo {
-	if s == nil {
-		return nil
-	}
-	infos := make([]CompiledInfo, len(s.policies))
-	for i := range s.policies {
-		infos[i] = s.policies[i].info
-	}
-	return infos
-}
-
 func newCompiledPolicy(policy *Policy) *compiledGuardrail {
 	matches := policy.Matches
 	if matches == nil {
