@@ -71,13 +71,13 @@ type Examples struct {
 }
 
 // Describe tells all of an offering in a namespace. The error is ErrNotFound, or the context's.
-func Describe(ctx context.Context, s *review.Snapshot, namespace, name string, access Access, now time.Time) (*Detail, error) {
-	o := find(s, name)
-	if o == nil {
-		return nil, fmt.Errorf("%w: %q", ErrNotFound, name)
+func Describe(ctx context.Context, s *review.Snapshot, namespace, name string, caller *Caller, now time.Time) (*Detail, error) {
+	o, err := find(ctx, s, namespace, name, caller)
+	if err != nil {
+		return nil, err
 	}
 	detail := &Detail{
-		Offering: summary(s, o, namespace, access), Guardrails: s.Rules(o, namespace), ExtendedBy: extending(s, o),
+		Offering: summary(s, o, namespace), Guardrails: s.Rules(o, namespace),
 		Defaults: []Value{}, Labels: []Value{}, Creates: []Created{}, Schema: json.RawMessage("null"),
 	}
 	if o.Schema != nil {
@@ -87,22 +87,29 @@ func Describe(ctx context.Context, s *review.Snapshot, namespace, name string, a
 		}
 		detail.Schema = text
 	}
-	bare, err := plan.Make(ctx, s, review.NewInstance(o, namespace, exampleName, map[string]any{"spec": map[string]any{}}), nil, now)
+	if detail.ExtendedBy, err = extending(ctx, s, o, namespace, caller); err != nil {
+		return nil, err
+	}
+	request := func(spec map[string]any) *review.Request {
+		made := review.NewInstance(o, namespace, exampleName, map[string]any{"spec": spec})
+		made.Admission.UserInfo = caller.userInfo()
+		return made
+	}
+	bare, err := plan.Make(ctx, s, request(map[string]any{}), caller.rights(), now)
 	if err != nil {
 		return nil, err
 	}
 	detail.Project, detail.Skipped = bare.Project, bare.Skipped
 	detail.values(bare.Admitted)
 	given, _ := bare.Admitted["spec"].(map[string]any)
-	minimal := review.NewInstance(o, namespace, exampleName, map[string]any{"spec": exampleSpec(o, given, false)})
+	minimal := request(exampleSpec(o, given, false))
 	if detail.Examples.Minimal, err = example(o, minimal, given); err != nil {
 		return nil, err
 	}
-	full := review.NewInstance(o, namespace, exampleName, map[string]any{"spec": exampleSpec(o, given, true)})
-	if detail.Examples.Full, err = example(o, full, given); err != nil {
+	if detail.Examples.Full, err = example(o, request(exampleSpec(o, given, true)), given); err != nil {
 		return nil, err
 	}
-	planned, err := plan.Make(ctx, s, minimal, nil, now)
+	planned, err := plan.Make(ctx, s, minimal, caller.rights(), now)
 	if err != nil {
 		return nil, err
 	}
@@ -191,13 +198,17 @@ func created(planned *plan.Plan) []Created {
 	return kinds
 }
 
-// extending are the offerings of the catalog that extend an offering's kind.
-func extending(s *review.Snapshot, o *offering.Offering) []string {
+// extending are the offerings of the catalog that extend an offering's kind, and that the caller may create.
+func extending(ctx context.Context, s *review.Snapshot, o *offering.Offering, namespace string, caller *Caller) ([]string, error) {
+	others := slices.DeleteFunc(published(s), func(other *offering.Offering) bool {
+		return other == o || !slices.Contains(other.ExtendsKinds, o.GVK.Kind)
+	})
+	may, err := caller.mayCreate(ctx, others, namespace)
 	names := []string{}
-	for _, other := range published(s) {
-		if other != o && slices.Contains(other.ExtendsKinds, o.GVK.Kind) {
+	for i, other := range others {
+		if err == nil && may[i] {
 			names = append(names, other.Name)
 		}
 	}
-	return names
+	return names, err
 }

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -43,12 +44,15 @@ type EntitySpec struct {
 	Definition string `json:"definition"`
 }
 
-// Entities are the offerings that are allowed in a namespace.
-func Entities(s *review.Snapshot, namespace string, access Access) ([]Entity, error) {
-	items := []Entity{}
-	for _, o := range published(s) {
-		entry := summary(s, o, namespace, access)
-		if !entry.Allowed {
+// Entities are the offerings that are allowed in a namespace, to the caller.
+func Entities(ctx context.Context, s *review.Snapshot, namespace string, caller *Caller) ([]Entity, error) {
+	items, offerings := []Entity{}, published(s)
+	may, err := caller.mayCreate(ctx, offerings, namespace)
+	if err != nil {
+		return nil, err
+	}
+	for i, o := range offerings {
+		if _, refused := s.Refusal(o, namespace); refused || !may[i] {
 			continue
 		}
 		entity, err := entityOf(o)

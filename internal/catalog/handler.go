@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apiserver/pkg/authentication/authenticator"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
 
 	"github.com/kroguard/kroguard/internal/review"
 )
@@ -31,6 +33,7 @@ var (
 	errNoSnapshot  = errors.New("the configuration is not read yet; try again in a few seconds")
 	errNoNamespace = errors.New("there is no such namespace, or you may not see it")
 	errQuery       = errors.New("the query is wrong")
+	errRights      = errors.New("nobody can tell what you may do; try again")
 )
 
 //go:embed openapi.json
@@ -40,6 +43,9 @@ var openAPI []byte
 type HandlerOptions struct {
 	// Snapshot yields the configuration; nil where there is none yet.
 	Snapshot func() *review.Snapshot
+	// Authenticator tells who asks, and Rights what they may. Where both are nil, nobody is asked, and everything is shown.
+	Authenticator authenticator.Request
+	Rights        authorizer.Authorizer
 	// Log is told of what went wrong.
 	Log logr.Logger
 	// Now is the clock that exceptions expire by; nil is time.Now.
@@ -51,7 +57,7 @@ func NewHandler(options HandlerOptions) http.Handler {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
-	h := &handler{HandlerOptions: options}
+	h := &handler{HandlerOptions: options, limits: newLimits()}
 	mux := http.NewServeMux()
 	for pattern, answer := range h.routes() {
 		mux.HandleFunc("GET "+pattern, func(w http.ResponseWriter, r *http.Request) {
@@ -66,7 +72,11 @@ func NewHandler(options HandlerOptions) http.Handler {
 	return h.guarded(mux)
 }
 
-type handler struct{ HandlerOptions }
+type handler struct {
+	HandlerOptions
+
+	limits *limits
+}
 
 // answer is an answer's content type and body.
 type answer func(r *http.Request) (contentType string, body []byte, err error)
@@ -114,7 +124,14 @@ func (h *handler) guarded(mux *http.ServeMux) http.Handler {
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 		defer cancel()
-		mux.ServeHTTP(w, r.WithContext(ctx))
+		r = r.WithContext(ctx)
+		if !isOpen(r.URL.Path) {
+			var done bool
+			if r, done = h.admit(w, r); done {
+				return
+			}
+		}
+		mux.ServeHTTP(w, r)
 	})
 }
 
@@ -127,17 +144,26 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p.write(w)
 }
 
-// place is the snapshot and the namespace of a request.
+// place is the snapshot and the namespace of a request. A namespace is there for those who may get it, or create some offering in it.
 func (h *handler) place(r *http.Request) (*review.Snapshot, string, error) {
 	snapshot := h.Snapshot()
 	if snapshot == nil {
 		return nil, "", errNoSnapshot
 	}
-	namespace := r.PathValue("namespace")
+	namespace, caller := r.PathValue("namespace"), callerOf(r)
+	absent := fmt.Errorf("%w: %.253q", errNoNamespace, namespace)
 	if snapshot.Namespaces[namespace] == nil {
-		return nil, "", fmt.Errorf("%w: %q", errNoNamespace, namespace)
+		return nil, "", absent
 	}
-	return snapshot, namespace, nil
+	sees, err := caller.seesNamespace(r.Context(), namespace)
+	if err != nil || sees {
+		return snapshot, namespace, err
+	}
+	may, err := caller.mayCreate(r.Context(), published(snapshot), namespace)
+	if err == nil && !slices.Contains(may, true) {
+		err = absent
+	}
+	return snapshot, namespace, err
 }
 
 // Namespace is a namespace as a list shows it.
@@ -155,8 +181,12 @@ func (h *handler) namespaces(r *http.Request) (string, []byte, error) {
 	if snapshot == nil {
 		return "", nil, errNoSnapshot
 	}
-	items := make([]Namespace, 0, len(snapshot.Namespaces))
-	for _, name := range slices.Sorted(maps.Keys(snapshot.Namespaces)) {
+	names, err := callerOf(r).seesNamespaces(r.Context(), slices.Sorted(maps.Keys(snapshot.Namespaces)))
+	if err != nil {
+		return "", nil, err
+	}
+	items := make([]Namespace, 0, len(names))
+	for _, name := range names {
 		entry := Namespace{Name: name}
 		if owner := snapshot.Projects.Resolve(name, snapshot.Namespaces[name].Labels).Project; owner != nil {
 			entry.Project = owner.Name
@@ -187,7 +217,7 @@ func (h *handler) offerings(r *http.Request) (string, []byte, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	list, err := Offerings(snapshot, namespace, query, nil)
+	list, err := Offerings(r.Context(), snapshot, namespace, query, callerOf(r))
 	if err != nil {
 		return "", nil, err
 	}
@@ -202,7 +232,7 @@ func (h *handler) offering(r *http.Request) (string, []byte, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	detail, err := Describe(r.Context(), snapshot, namespace, r.PathValue("offering"), nil, h.Now())
+	detail, err := Describe(r.Context(), snapshot, namespace, r.PathValue("offering"), callerOf(r), h.Now())
 	if err != nil {
 		return "", nil, err
 	}
@@ -222,18 +252,18 @@ func (h *handler) manifest(r *http.Request) (string, []byte, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	wanted := &Request{Namespace: namespace, Offering: r.PathValue("offering"), Name: values.Get("name")}
+	wanted := &Request{Namespace: namespace, Offering: r.PathValue("offering"), Name: values.Get("name"), Caller: callerOf(r)}
 	delete(values, "preview")
 	delete(values, "name")
 	wanted.Values = values
 	if preview {
-		made, err := MakePreview(r.Context(), snapshot, wanted, nil, h.Now())
+		made, err := MakePreview(r.Context(), snapshot, wanted, h.Now())
 		if err != nil {
 			return "", nil, err
 		}
 		return asJSON(made)
 	}
-	text, err := Write(snapshot, wanted)
+	text, err := Write(r.Context(), snapshot, wanted)
 	return "application/yaml", text, err
 }
 
@@ -245,7 +275,7 @@ func (h *handler) entities(r *http.Request) (string, []byte, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	items, err := Entities(snapshot, namespace, nil)
+	items, err := Entities(r.Context(), snapshot, namespace, callerOf(r))
 	if err != nil {
 		return "", nil, err
 	}

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -20,9 +21,6 @@ const (
 // ErrContinue marks a continue token that is none.
 var ErrContinue = errors.New("the continue token is none that a list has given")
 
-// Access says whether the caller may create instances of an offering in a namespace. Nil means that nobody is asked.
-type Access func(o *offering.Offering, namespace string) bool
-
 // Offering is an offering as a list shows it.
 type Offering struct {
 	Name        string   `json:"name"`
@@ -35,7 +33,7 @@ type Offering struct {
 	// Deprecated is the notice; empty where the offering is not deprecated.
 	Deprecated string `json:"deprecated,omitempty"`
 	API        API    `json:"api"`
-	// Allowed says that instances may be created here, by the caller. Reasons say why not.
+	// Allowed says that instances may be created here. Reasons say why not.
 	Allowed bool     `json:"allowed"`
 	Reasons []string `json:"reasons,omitempty"`
 }
@@ -70,8 +68,9 @@ type List struct {
 	Continue string     `json:"continue,omitempty"`
 }
 
-// Offerings lists the catalog of a namespace. The error is ErrContinue.
-func Offerings(s *review.Snapshot, namespace string, query *Query, access Access) (*List, error) {
+// Offerings lists the catalog of a namespace. An offering that the caller may not create is as if it were not there. The error is
+// ErrContinue, or says why nobody can tell what the caller may.
+func Offerings(ctx context.Context, s *review.Snapshot, namespace string, query *Query, caller *Caller) (*List, error) {
 	after, err := decodeContinue(query.Continue)
 	if err != nil {
 		return nil, err
@@ -81,21 +80,27 @@ func Offerings(s *review.Snapshot, namespace string, query *Query, access Access
 		limit = DefaultLimit
 	}
 	limit = min(limit, MaxLimit)
-	list := &List{Items: []Offering{}}
 	wanted := query.filter()
-	for _, o := range published(s) {
-		if o.Name <= after || !wanted(o) {
-			continue
+	rest := slices.DeleteFunc(published(s), func(o *offering.Offering) bool { return o.Name <= after || !wanted(o) })
+	list := &List{Items: []Offering{}}
+	for len(rest) > 0 {
+		some := rest[:min(len(rest), limit+1)]
+		rest = rest[len(some):]
+		may, err := caller.mayCreate(ctx, some, namespace)
+		if err != nil {
+			return nil, err
 		}
-		entry := summary(s, o, namespace, access)
-		if !entry.Allowed && !query.All {
-			continue
+		for i, o := range some {
+			entry := summary(s, o, namespace)
+			if !may[i] || !entry.Allowed && !query.All {
+				continue
+			}
+			if len(list.Items) == limit {
+				list.Continue = encodeContinue(list.Items[limit-1].Name)
+				return list, nil
+			}
+			list.Items = append(list.Items, entry)
 		}
-		if len(list.Items) == limit {
-			list.Continue = encodeContinue(list.Items[limit-1].Name)
-			break
-		}
-		list.Items = append(list.Items, entry)
 	}
 	return list, nil
 }
@@ -105,15 +110,23 @@ func published(s *review.Snapshot) []*offering.Offering {
 	return slices.DeleteFunc(s.Offerings.All(), func(o *offering.Offering) bool { return !o.Catalog || !s.Offerings.Counts(o.Name) })
 }
 
-// find yields an offering of the catalog; nil where there is none.
-func find(s *review.Snapshot, name string) *offering.Offering {
-	if o, ok := s.Offerings.ByName(name); ok && o.Catalog && s.Offerings.Counts(name) {
-		return o
+// find yields an offering of the catalog that the caller may create. The error is ErrNotFound, or says why nobody can tell.
+func find(ctx context.Context, s *review.Snapshot, namespace, name string, caller *Caller) (*offering.Offering, error) {
+	o, ok := s.Offerings.ByName(name)
+	if !ok || !o.Catalog || !s.Offerings.Counts(name) {
+		return nil, fmt.Errorf("%w: %q", ErrNotFound, name)
 	}
-	return nil
+	may, err := caller.mayCreate(ctx, []*offering.Offering{o}, namespace)
+	if err != nil {
+		return nil, err
+	}
+	if !may[0] {
+		return nil, fmt.Errorf("%w: %q", ErrNotFound, name)
+	}
+	return o, nil
 }
 
-func summary(s *review.Snapshot, o *offering.Offering, namespace string, access Access) Offering {
+func summary(s *review.Snapshot, o *offering.Offering, namespace string) Offering {
 	entry := Offering{
 		Name: o.Name, Title: o.Title, Description: o.Description, Category: o.Category, Tags: append([]string{}, o.Tags...),
 		Icon: o.Icon, DocsURL: o.DocsURL, Deprecated: o.Deprecated,
@@ -125,10 +138,6 @@ func summary(s *review.Snapshot, o *offering.Offering, namespace string, access 
 	}
 	if refusal, refused := s.Refusal(o, namespace); refused {
 		entry.Allowed, entry.Reasons = false, append(entry.Reasons, refusal.Message)
-	}
-	if access != nil && !access(o, namespace) {
-		entry.Allowed = false
-		entry.Reasons = append(entry.Reasons, fmt.Sprintf("you may not create %s here", o.Plural))
 	}
 	return entry
 }

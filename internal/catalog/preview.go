@@ -3,13 +3,11 @@ package catalog
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/validation"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
-	"k8s.io/apiserver/pkg/authorization/authorizer"
 
 	"github.com/kroguard/kroguard/internal/offering"
 	"github.com/kroguard/kroguard/internal/plan"
@@ -26,6 +24,8 @@ type Request struct {
 	Name string
 	// Values are those of its fields, as texts by path; see ParseValues.
 	Values map[string][]string
+	// Caller is who wants it; nil is nobody.
+	Caller *Caller
 }
 
 // Preview is what would become of it.
@@ -39,20 +39,17 @@ type Preview struct {
 }
 
 // Write makes the manifest of an instance. The error is ErrNotFound or a ValuesError.
-func Write(s *review.Snapshot, wanted *Request) ([]byte, error) {
-	o, request, err := instance(s, wanted)
+func Write(ctx context.Context, s *review.Snapshot, wanted *Request) ([]byte, error) {
+	o, request, err := instance(ctx, s, wanted)
 	if err != nil {
 		return nil, err
 	}
 	return Manifest(o, request.Object)
 }
 
-// MakePreview tells what would become of an instance. The error is ErrNotFound or a ValuesError, or the context's. Rights answer CEL's
-// authorizer calls and may be nil.
-func MakePreview(
-	ctx context.Context, s *review.Snapshot, wanted *Request, rights authorizer.Authorizer, now time.Time,
-) (*Preview, error) {
-	o, request, err := instance(s, wanted)
+// MakePreview tells what would become of an instance. The error is ErrNotFound or a ValuesError, or the context's.
+func MakePreview(ctx context.Context, s *review.Snapshot, wanted *Request, now time.Time) (*Preview, error) {
+	o, request, err := instance(ctx, s, wanted)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +57,7 @@ func MakePreview(
 	if err != nil {
 		return nil, err
 	}
-	planned, err := plan.Make(ctx, s, request, rights, now)
+	planned, err := plan.Make(ctx, s, request, wanted.Caller.rights(), now)
 	if err != nil {
 		return nil, err
 	}
@@ -76,10 +73,10 @@ func MakePreview(
 }
 
 // instance is the CREATE of what is wanted.
-func instance(s *review.Snapshot, wanted *Request) (*offering.Offering, *review.Request, error) {
-	o := find(s, wanted.Offering)
-	if o == nil {
-		return nil, nil, fmt.Errorf("%w: %q", ErrNotFound, wanted.Offering)
+func instance(ctx context.Context, s *review.Snapshot, wanted *Request) (*offering.Offering, *review.Request, error) {
+	o, err := find(ctx, s, wanted.Namespace, wanted.Offering, wanted.Caller)
+	if err != nil {
+		return nil, nil, err
 	}
 	name := wanted.Name
 	if name == "" {
@@ -92,7 +89,9 @@ func instance(s *review.Snapshot, wanted *Request) (*offering.Offering, *review.
 	if err != nil {
 		return nil, nil, err
 	}
-	return o, review.NewInstance(o, wanted.Namespace, name, map[string]any{"spec": spec}), nil
+	request := review.NewInstance(o, wanted.Namespace, name, map[string]any{"spec": spec})
+	request.Admission.UserInfo = wanted.Caller.userInfo()
+	return o, request, nil
 }
 
 // unmarshal reads JSON with integers as int64.

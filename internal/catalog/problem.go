@@ -33,7 +33,7 @@ func problemOf(err error) *problem {
 		return newProblem(http.StatusNotFound, err.Error())
 	case errors.Is(err, ErrContinue), errors.Is(err, errQuery):
 		return newProblem(http.StatusBadRequest, err.Error())
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.Is(err, errNoSnapshot):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.Is(err, errNoSnapshot), errors.Is(err, errRights):
 		return newProblem(http.StatusServiceUnavailable, err.Error())
 	default:
 		return newProblem(http.StatusInternalServerError, "the catalog could not answer; its log says why")

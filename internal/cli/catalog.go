@@ -88,7 +88,7 @@ without any cluster.`,
 			query.Limit = catalog.MaxLimit
 			list := new(catalog.List)
 			for more := true; more; more = query.Continue != "" {
-				page, err := catalog.Offerings(snapshot, options.namespace, query, nil)
+				page, err := catalog.Offerings(cmd.Context(), snapshot, options.namespace, query, nil)
 				if err != nil {
 					return err
 				}
@@ -183,7 +183,7 @@ would become of it.`,
 // newManifest is the manifest of what is wanted; the minimal example where that is nothing.
 func newManifest(ctx context.Context, snapshot *review.Snapshot, wanted *catalog.Request) ([]byte, error) {
 	if len(wanted.Values) > 0 || wanted.Name != "" {
-		return catalog.Write(snapshot, wanted)
+		return catalog.Write(ctx, snapshot, wanted)
 	}
 	detail, err := catalog.Describe(ctx, snapshot, wanted.Namespace, wanted.Offering, nil, time.Now())
 	if err != nil {
@@ -232,7 +232,7 @@ func checkLoopback(address string) error {
 	if err != nil {
 		return fmt.Errorf("--listen: %q is no address of the form host:port", address)
 	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if !isLoopback(host) {
 		return fmt.Errorf("--listen: %q is not only of this machine: write localhost:port", address)
 	}
 	return nil
