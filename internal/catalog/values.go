@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"sigs.k8s.io/yaml"
@@ -58,6 +60,9 @@ func ParseValues(o *offering.Offering, values map[string][]string) (map[string]a
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		path, err := parsePath(name)
+		if err == nil && !writable(append([]string{name}, values[name]...)) {
+			err = errors.New("it has characters that YAML can't have")
+		}
 		if err == nil {
 			err = put(spec, root, path, values[name])
 		}
@@ -69,6 +74,15 @@ func ParseValues(o *offering.Offering, values map[string][]string) (map[string]a
 		return nil, problems
 	}
 	return spec, nil
+}
+
+// writable reports whether texts can be in a manifest.
+func writable(texts []string) bool {
+	return !slices.ContainsFunc(texts, func(text string) bool {
+		return !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool {
+			return unicode.IsControl(r) && r != '\n' && r != '\t' || r == '\ufeff' || r == '\ufffe' || r == '\uffff'
+		})
+	})
 }
 
 // step is a part of a path: a field, or an index where field is empty.
