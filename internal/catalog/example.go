@@ -48,22 +48,26 @@ func (e *exampler) object(s *schema.Structural, given map[string]any, depth int)
 		case there && e.full:
 			object[name] = e.completed(&property, have, depth+1)
 		case there:
-			// Within an object that a default begins, something may be left to write.
-			if below, ok := have.(map[string]any); ok {
-				if rest := e.object(&property, below, depth+1); len(rest) > 0 {
-					object[name] = rest
-				}
+			if rest := e.rest(&property, have, depth+1); len(rest) > 0 {
+				object[name] = rest
 			}
 		case (required || e.full) && e.room(depth):
 			object[name] = e.value(&property, depth+1)
 		}
 	}
-	if e.full && s.AdditionalProperties != nil && len(given) == 0 && len(object) == 0 && e.room(depth) {
-		if of := s.AdditionalProperties.Structural; of != nil {
-			object["key"] = e.value(of, depth+1)
-		}
+	if of := s.AdditionalProperties; e.full && of != nil && of.Structural != nil && len(given) == 0 && e.room(depth) {
+		object["key"] = e.value(of.Structural, depth+1)
 	}
 	return object
+}
+
+// rest is what is left to write in an object that a default begins.
+func (e *exampler) rest(s *schema.Structural, have any, depth int) map[string]any {
+	below, ok := have.(map[string]any)
+	if !ok {
+		return nil
+	}
+	return e.object(s, below, depth)
 }
 
 // completed is a given value with the fields that it lacks.

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -33,7 +34,7 @@ func newHandler(tb testing.TB) http.Handler {
 }
 
 func get(handler http.Handler, target string, headers ...string) *httptest.ResponseRecorder {
-	request := httptest.NewRequest(http.MethodGet, "http://catalog", nil)
+	request := httptest.NewRequest(http.MethodGet, "http://catalog", http.NoBody)
 	request.URL.Path, request.URL.RawQuery, _ = strings.Cut(target, "?")
 	for i := 0; i+1 < len(headers); i += 2 {
 		request.Header.Set(headers[i], headers[i+1])
@@ -118,14 +119,14 @@ func TestNothingButReading(t *testing.T) {
 	handler := newHandler(t)
 	for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "BREW"} {
 		recorder := httptest.NewRecorder()
-		handler.ServeHTTP(recorder, httptest.NewRequest(method, "/v1/namespaces", nil))
+		handler.ServeHTTP(recorder, httptest.NewRequest(method, "/v1/namespaces", http.NoBody))
 		if recorder.Code != http.StatusMethodNotAllowed || recorder.Header().Get("Allow") != "GET, HEAD" {
 			t.Errorf("%s: %d %v", method, recorder.Code, recorder.Header())
 		}
 	}
 	server := httptest.NewServer(handler)
 	defer server.Close()
-	response, err := http.Head(server.URL + "/v1/namespaces") //nolint:noctx // the test ends
+	response, err := http.Head(server.URL + "/v1/namespaces")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +199,7 @@ func TestCallers(t *testing.T) {
 		list := func(target string) string {
 			answer := get(handler, target, "Authorization", "Bearer "+token)
 			if answer.Code != http.StatusOK {
-				return fmt.Sprint(answer.Code)
+				return strconv.Itoa(answer.Code)
 			}
 			var names []string
 			items, _ := decode(t, answer.Body.Bytes())["items"].([]any)
@@ -340,7 +341,7 @@ func BenchmarkOfferings(b *testing.B) {
 			b.ReportAllocs()
 			sizes := []int{}
 			for i := 0; b.Loop(); i++ {
-				request := httptest.NewRequest(http.MethodGet, fmt.Sprintf("/v1/namespaces/namespace-%d/offerings?limit=%d", i%200, limit), nil)
+				request := httptest.NewRequest(http.MethodGet, fmt.Sprintf("/v1/namespaces/namespace-%d/offerings?limit=%d", i%200, limit), http.NoBody)
 				request.RemoteAddr = fmt.Sprintf("10.0.%d.%d:1", i/200%250, i%200) // another caller, whom no limit holds back
 				recorder := httptest.NewRecorder()
 				handler.ServeHTTP(recorder, request)

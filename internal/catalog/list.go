@@ -13,9 +13,10 @@ import (
 )
 
 const (
-	// DefaultLimit is how many entries a page of a list has where nobody says otherwise, MaxLimit how many at most.
+	// DefaultLimit is how many entries a page of a list has where nobody says otherwise.
 	DefaultLimit = 100
-	MaxLimit     = 1000
+	// MaxLimit is how many it has at most.
+	MaxLimit = 1000
 )
 
 // ErrContinue marks a continue token that is none.

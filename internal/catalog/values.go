@@ -146,24 +146,33 @@ func put(object map[string]any, s *schema.Structural, path []step, texts []strin
 
 // within is the value of a field with another value in it.
 func within(have any, s *schema.Structural, rest []step, texts []string) (any, error) {
-	if len(rest) == 0 {
+	switch {
+	case len(rest) == 0:
 		return convert(s, texts)
+	case rest[0].field != "":
+		return withinObject(have, s, rest, texts)
+	default:
+		return withinArray(have, s, rest, texts)
 	}
-	if rest[0].field != "" {
-		object, ok := have.(map[string]any)
-		if !ok && have != nil {
-			return nil, errors.New("it has a value of its own already")
-		}
-		if object == nil {
-			object = map[string]any{}
-		}
-		if s != nil && s.Type != "" && s.Type != "object" {
-			return nil, fmt.Errorf("it is of type %s, and has no fields", s.Type)
-		}
-		return object, put(object, s, rest, texts)
+}
+
+func withinObject(have any, s *schema.Structural, rest []step, texts []string) (any, error) {
+	object, ok := have.(map[string]any)
+	if !ok && have != nil {
+		return nil, errors.New("it has a value of its own already")
 	}
+	if object == nil {
+		object = map[string]any{}
+	}
+	if kind := typeOf(s); kind != "" && kind != typeObject {
+		return nil, fmt.Errorf("it is of type %s, and has no fields", kind)
+	}
+	return object, put(object, s, rest, texts)
+}
+
+func withinArray(have any, s *schema.Structural, rest []step, texts []string) (any, error) {
 	elements, ok := have.([]any)
-	if !ok && have != nil || s != nil && s.Type != "" && s.Type != "array" {
+	if kind := typeOf(s); !ok && have != nil || kind != "" && kind != typeArray {
 		return nil, errors.New("it is no array")
 	}
 	for len(elements) <= rest[0].index {
@@ -176,6 +185,30 @@ func within(have any, s *schema.Structural, rest []step, texts []string) (any, e
 	value, err := within(elements[rest[0].index], of, rest[1:], texts)
 	elements[rest[0].index] = value
 	return elements, err
+}
+
+// The types of a schema.
+const (
+	typeObject  = "object"
+	typeArray   = "array"
+	typeString  = "string"
+	typeBoolean = "boolean"
+	typeInteger = "integer"
+	typeNumber  = "number"
+
+	typeIntOrString = "integer or string"
+)
+
+// typeOf is a schema's type; "" is any.
+func typeOf(s *schema.Structural) string {
+	switch {
+	case s == nil:
+		return ""
+	case s.XIntOrString:
+		return typeIntOrString
+	default:
+		return s.Type
+	}
 }
 
 // fieldOf is the schema of a field; nil where anything goes.
@@ -201,48 +234,47 @@ func fieldOf(s *schema.Structural, name string) (*schema.Structural, error) {
 
 // convert is what texts mean by the schema.
 func convert(s *schema.Structural, texts []string) (any, error) {
-	if s != nil && s.Type == "array" && (len(texts) > 1 || !strings.HasPrefix(strings.TrimSpace(texts[0]), "[")) {
-		if len(texts) > maxElements {
-			return nil, fmt.Errorf("there are %d elements at most", maxElements)
-		}
-		elements := make([]any, len(texts))
-		for i := range texts {
-			var err error
-			if elements[i], err = convert(s.Items, texts[i:i+1]); err != nil {
-				return nil, err
-			}
-		}
-		return elements, nil
+	kind := typeOf(s)
+	if kind != typeArray || len(texts) == 1 && strings.HasPrefix(strings.TrimSpace(texts[0]), "[") {
+		return scalar(kind, texts[len(texts)-1])
 	}
-	text := texts[len(texts)-1]
-	kind := ""
-	if s != nil {
-		if kind = s.Type; s.XIntOrString {
-			kind = "integer or string"
+	if len(texts) > maxElements {
+		return nil, fmt.Errorf("there are %d elements at most", maxElements)
+	}
+	elements := make([]any, len(texts))
+	for i := range texts {
+		var err error
+		if elements[i], err = convert(s.Items, texts[i:i+1]); err != nil {
+			return nil, err
 		}
 	}
+	return elements, nil
+}
+
+// scalar is what one text means.
+func scalar(kind, text string) (any, error) {
 	switch kind {
-	case "string":
+	case typeString:
 		return text, nil
-	case "boolean":
+	case typeBoolean:
 		value, err := strconv.ParseBool(text)
 		if err != nil {
 			return nil, fmt.Errorf("%q is neither true nor false", text)
 		}
 		return value, nil
-	case "integer":
+	case typeInteger:
 		value, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
 			return nil, fmt.Errorf("%q is no integer", text)
 		}
 		return value, nil
-	case "number":
+	case typeNumber:
 		value, err := strconv.ParseFloat(text, 64)
 		if err != nil || math.IsInf(value, 0) || math.IsNaN(value) {
 			return nil, fmt.Errorf("%q is no number", text)
 		}
 		return value, nil
-	case "integer or string":
+	case typeIntOrString:
 		if value, err := strconv.ParseInt(text, 10, 64); err == nil {
 			return value, nil
 		}
@@ -260,7 +292,7 @@ func structured(kind, text string) (any, error) {
 	}
 	_, isObject := value.(map[string]any)
 	_, isArray := value.([]any)
-	if kind == "object" && !isObject || kind == "array" && !isArray {
+	if kind == typeObject && !isObject || kind == typeArray && !isArray {
 		return nil, fmt.Errorf("it is no %s, as JSON or YAML", kind)
 	}
 	return value, nil

@@ -1,6 +1,7 @@
 package catalog_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/url"
@@ -180,7 +181,7 @@ func FuzzValues(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if string(want) != string(got) {
+		if !bytes.Equal(want, got) {
 			t.Errorf("the manifest says\n%s, and not\n%s", got, want)
 		}
 	})
