@@ -22,6 +22,7 @@ require (
 	github.com/common-nighthawk/go-figure v0.0.0-20210622060536-734e95fb86be // indirect
 	github.com/hashicorp/golang-lru/v2 v2.0.7 // indirect
 	github.com/rogpeppe/go-internal v1.16.0 // indirect
+	k8s.io/streaming v0.37.0 // indirect
 	sigs.k8s.io/release-utils v0.12.4 // indirect
 )
 
