@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 
 	"golang.org/x/time/rate"
@@ -54,7 +55,9 @@ func callerOf(r *http.Request) *Caller {
 }
 
 // isOpen reports whether a path tells nothing about anybody.
-func isOpen(path string) bool { return path == "/healthz" || path == "/openapi.json" }
+func isOpen(path string) bool {
+	return path == "/healthz" || path == "/openapi.json" || strings.HasPrefix(path, "/assets/")
+}
 
 // admit finds out who asks, and answers those that may not.
 func (h *handler) admit(w http.ResponseWriter, r *http.Request) (_ *http.Request, done bool) {

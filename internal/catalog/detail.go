@@ -149,23 +149,30 @@ func merged(given, written map[string]any) map[string]any {
 // values notes what an instance has that says nothing.
 func (d *Detail) values(admitted map[string]any) {
 	claims := provenance.ReadClaims(admitted)
-	source := func(path []string) string {
-		if source := claims[provenance.ClaimKey(path)]; source != "" {
-			return source
-		}
-		return sourceSchema
-	}
 	if spec, ok := admitted["spec"].(map[string]any); ok {
 		leaves(spec, []string{"spec"}, func(path []string, value any) {
-			d.Defaults = append(d.Defaults, Value{Field: provenance.Format(path), Value: value, Source: source(path)})
+			source := claims[provenance.ClaimKey(path)]
+			if source == "" {
+				source = sourceSchema
+			}
+			d.Defaults = append(d.Defaults, Value{Field: provenance.Format(path), Value: value, Source: source})
 		})
 	}
+	d.Labels = labelsOf(admitted)
+}
+
+// labelsOf are the labels that an instance gets.
+func labelsOf(admitted map[string]any) []Value {
+	claims, labels := provenance.ReadClaims(admitted), []Value{}
 	metadata, _ := admitted["metadata"].(map[string]any)
-	labels, _ := metadata["labels"].(map[string]any)
-	for _, key := range slices.Sorted(maps.Keys(labels)) {
+	values, _ := metadata["labels"].(map[string]any)
+	for _, key := range slices.Sorted(maps.Keys(values)) {
 		path := []string{"metadata", "labels", key}
-		d.Labels = append(d.Labels, Value{Field: provenance.Format(path), Value: labels[key], Source: source(path)})
+		if source := claims[provenance.ClaimKey(path)]; source != "" {
+			labels = append(labels, Value{Field: provenance.Format(path), Value: values[key], Source: source})
+		}
 	}
+	return labels
 }
 
 // leaves visits what is in an object, by path; arrays and empty objects are taken whole.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html/template"
 	"maps"
 	"net/http"
 	"net/url"
@@ -57,14 +58,19 @@ func NewHandler(options HandlerOptions) http.Handler {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
-	h := &handler{HandlerOptions: options, limits: newLimits()}
+	h := &handler{HandlerOptions: options, limits: newLimits(), templates: parsePages()}
 	mux := http.NewServeMux()
-	for pattern, answer := range h.routes() {
+	routes := h.routes()
+	maps.Copy(routes, h.pageRoutes())
+	for pattern, answer := range routes {
 		mux.HandleFunc("GET "+pattern, func(w http.ResponseWriter, r *http.Request) {
 			contentType, body, err := answer(r)
 			if err != nil {
 				h.fail(w, r, err)
 				return
+			}
+			if strings.HasPrefix(contentType, "text/html") {
+				w.Header().Set("Content-Security-Policy", pagePolicy)
 			}
 			respond(w, r, contentType, body)
 		})
@@ -75,7 +81,8 @@ func NewHandler(options HandlerOptions) http.Handler {
 type handler struct {
 	HandlerOptions
 
-	limits *limits
+	limits    *limits
+	templates *template.Template
 }
 
 // answer is an answer's content type and body.
@@ -181,10 +188,16 @@ func (h *handler) namespaces(r *http.Request) (string, []byte, error) {
 	if snapshot == nil {
 		return "", nil, errNoSnapshot
 	}
-	names, err := callerOf(r).seesNamespaces(r.Context(), slices.Sorted(maps.Keys(snapshot.Namespaces)))
+	items, err := visibleNamespaces(r.Context(), snapshot, callerOf(r))
 	if err != nil {
 		return "", nil, err
 	}
+	return asJSON(map[string]any{"items": items})
+}
+
+// visibleNamespaces are those that the caller may get, by name.
+func visibleNamespaces(ctx context.Context, snapshot *review.Snapshot, caller *Caller) ([]Namespace, error) {
+	names, err := caller.seesNamespaces(ctx, slices.Sorted(maps.Keys(snapshot.Namespaces)))
 	items := make([]Namespace, 0, len(names))
 	for _, name := range names {
 		entry := Namespace{Name: name}
@@ -193,7 +206,7 @@ func (h *handler) namespaces(r *http.Request) (string, []byte, error) {
 		}
 		items = append(items, entry)
 	}
-	return asJSON(map[string]any{"items": items})
+	return items, err
 }
 
 func (h *handler) offerings(r *http.Request) (string, []byte, error) {

@@ -71,7 +71,7 @@ func TestAnswers(t *testing.T) {
 		"a preview":              {base + "/offerings/database/manifest?spec.engine=x&preview=true", 200, []string{`"allowed":false`, `"message":"guardrail engines`}},
 		"entities":               {base + "/entities", 200, []string{`"kind":"API"`, `"lifecycle":"deprecated"`, `"tags":["sql","ha"]`}},
 		"no path":                {"/v1", 404, []string{"/openapi.json tells what there is"}},
-		"the root":               {"/", 404, nil},
+		"the root":               {"/", 200, []string{"<h1>Namespaces</h1>"}},
 		"a path outside":         {base + "/../../healthz", 404, nil},
 		"a path that is cleaned": {"//v1/namespaces", 404, nil},
 		"a namespace":            {"/v1/namespaces/absent/offerings", 404, []string{"there is no such namespace"}},

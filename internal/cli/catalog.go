@@ -243,7 +243,7 @@ func serveCatalog(ctx context.Context, address string, snapshot *review.Snapshot
 	server := catalog.NewServer(catalog.NewHandler(catalog.HandlerOptions{
 		Snapshot: func() *review.Snapshot { return snapshot }, Log: logr.Discard(),
 	}))
-	fmt.Fprintf(out, "the catalog is at http://%s/v1/namespaces (Ctrl-C ends it)\n", listener.Addr())
+	fmt.Fprintf(out, "the catalog is at http://%s (Ctrl-C ends it)\n", listener.Addr())
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	select {
