@@ -158,6 +158,12 @@ func (k *Kroguard) Ready(ctx context.Context) bool {
 	return response.StatusCode == http.StatusOK
 }
 
+// CatalogURL is where the catalog is.
+func (k *Kroguard) CatalogURL() string {
+	_, port, _ := net.SplitHostPort(k.CatalogAddress)
+	return "https://localhost:" + port
+}
+
 // PID is the process id.
 func (k *Kroguard) PID() int { return k.pid }
 
