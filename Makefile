@@ -12,6 +12,7 @@ MAKEFLAGS += --no-print-directory
 CONTROLLER_GEN_VERSION := v0.23.0
 GOLANGCI_LINT_VERSION := v2.15.0
 GOVULNCHECK_VERSION := v1.9.0
+AXE_VERSION := 4.10.3
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 IMAGE ?= kroguard:$(VERSION)
@@ -120,6 +121,7 @@ test-controlplane: $(SUMMARY)
 
 .PHONY: test-e2e
 test-e2e: $(SUMMARY) ## Run the tests on a real kube-apiserver, etcd and kro; ARGS='-run TestName' narrows them.
+	@.ci/browser $(AXE_VERSION) || true
 	@$(TEST) "end to end" -real -- go -C test/e2e test -json -timeout 30m $(ARGS) ./...
 
 .PHONY: controlplane

@@ -2,11 +2,7 @@ package webhook
 
 import (
 	"encoding/json"
-	"io/fs"
 	"net/http"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -17,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 
+	"github.com/kroguard/kroguard/internal/kroexamples"
 	"github.com/kroguard/kroguard/internal/labeling"
 	"github.com/kroguard/kroguard/internal/manifests"
 	"github.com/kroguard/kroguard/internal/plan"
@@ -26,31 +23,6 @@ import (
 	"github.com/kroguard/kroguard/policies/rego"
 	"github.com/kroguard/kroguard/policies/v1alpha1"
 )
-
-// examples are the RGDs and instances of kro's own examples, of files that have nothing else in them.
-func examples(t *testing.T) *manifests.Configuration {
-	t.Helper()
-	output, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/kubernetes-sigs/kro").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := new(manifests.Configuration)
-	root := filepath.Join(strings.TrimSpace(string(output)), "examples")
-	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || filepath.Ext(path) != ".yaml" {
-			return err
-		}
-		one := new(manifests.Configuration)
-		if one.Read(path) == nil {
-			all.Offerings, all.Others = append(all.Offerings, one.Offerings...), append(all.Others, one.Others...)
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
-}
 
 // telling refuses everything and says what it sees.
 func telling() []*v1alpha1.Guardrail {
@@ -73,7 +45,7 @@ func TestPlansAreWhatTheWebhooksDo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	platform := examples(t)
+	platform := kroexamples.Read(t)
 	platform.Guardrails = telling()
 	platform.AddNamespacesOf(platform.Others)
 	if err := platform.SetNamespace("default"); err != nil {

@@ -118,6 +118,9 @@ func assemble(
 		Compiler:  compiler,
 		Rules:     controllers,
 	})
+	if err := options.catalog.add(mgr, log.WithName("catalog"), store, source, authorizer); err != nil {
+		return err
+	}
 	return addChecks(mgr, map[string]healthz.Checker{
 		"shutdown": drain.check, "certificate": source.Check, "configuration": controllers.Ready,
 		"webhooks": onlyAfter(source.Check, mgr.GetWebhookServer().StartedChecker()),

@@ -15,14 +15,8 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
-	"github.com/kroguard/kroguard/internal/labeling"
 	"github.com/kroguard/kroguard/internal/manifests"
-	"github.com/kroguard/kroguard/internal/openapi"
 	"github.com/kroguard/kroguard/internal/plan"
-	"github.com/kroguard/kroguard/internal/review"
-	"github.com/kroguard/kroguard/policies"
-	"github.com/kroguard/kroguard/policies/cel"
-	"github.com/kroguard/kroguard/policies/rego"
 )
 
 // Further formats.
@@ -36,28 +30,21 @@ var errRefused = errors.New("refused")
 
 // planOptions are the flags of kroguard plan.
 type planOptions struct {
-	instances      []string
-	configuration  []string
-	kubeconfig     string
-	namespace      string
-	user           string
-	groups         []string
-	kroUser        string
-	requireProject bool
-	sources        policySources
-	output         string
+	platformFlags
+
+	instances []string
+	namespace string
+	user      string
+	groups    []string
+	output    string
 }
 
 func (o *planOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringSliceVarP(&o.instances, "filename", "f", nil, "`file` or folder with instances, - for standard input; repeat for several")
-	flags.StringSliceVarP(&o.configuration, "config", "c", nil, "`file` or folder with the platform's configuration: ResourceGraphDefinitions, Guardrails, Projects, Namespaces, CustomResourceDefinitions, ValidatingAdmissionPolicies, ConstraintTemplates and constraints; repeat for several; default: the current cluster's")
-	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig `file` of the cluster; default: $KUBECONFIG, else ~/.kube/config")
+	o.platformFlags.addFlags(flags)
 	flags.StringVarP(&o.namespace, "namespace", "n", "", "`namespace` of instances that name none")
 	flags.StringVar(&o.user, "as", "", "`user` who would apply it, for guardrails that ask; default: in a cluster yourself, else nobody")
 	flags.StringSliceVar(&o.groups, "as-group", nil, "`group` of the user; repeat for several")
-	flags.StringVar(&o.kroUser, "kro-user", defaultKroUser, "user `name` under which kro runs")
-	flags.BoolVar(&o.requireProject, "require-project", false, "as serve has it: refuse instances in namespaces that belong to no Project")
-	o.sources.addFlags(flags, "as serve has it, of a cluster: ")
 	flags.StringVarP(&o.output, "output", "o", outputText, "text; yaml: the rendered resources as a stream; json: everything")
 }
 
@@ -70,11 +57,7 @@ func (o *planOptions) Complete() error {
 	if o.output != outputText && o.output != outputYAML && o.output != outputJSON {
 		errs = append(errs, fmt.Errorf("--output: %q is none of text, yaml, json", o.output))
 	}
-	errs = append(errs, o.sources.Complete())
-	if len(o.configuration) > 0 && o.kubeconfig != "" {
-		errs = append(errs, errors.New("--kubeconfig and -c exclude each other: the configuration is a cluster's or that of files"))
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, o.platformFlags.Complete())...)
 }
 
 func newPlan() *cobra.Command {
@@ -178,20 +161,8 @@ func kindsOf(objects []manifests.Object) string {
 
 // read reads the configuration, and the instances. The cluster is nil where the configuration is that of files.
 func (o *planOptions) read(ctx context.Context, in io.Reader) (*manifests.Configuration, []manifests.Object, *cluster, error) {
-	platform := new(manifests.Configuration)
-	var current *cluster
-	var errs []error
-	for _, path := range o.configuration {
-		errs = append(errs, platform.Read(path))
-	}
-	if len(o.configuration) == 0 {
-		var kinds *openapi.Kinds
-		var err error
-		if current, kinds, err = newCluster(o.kubeconfig); err == nil {
-			err = current.read(ctx, kinds, &o.sources, platform)
-		}
-		errs = append(errs, err)
-	}
+	platform, current, err := o.platformFlags.read(ctx)
+	errs := []error{err}
 	written := new(manifests.Configuration)
 	for _, path := range o.instances {
 		if path == "-" {
@@ -208,31 +179,6 @@ func (o *planOptions) read(ctx context.Context, in io.Reader) (*manifests.Config
 	}
 	platform.AddNamespacesOf(written.Others)
 	return platform, written.Others, current, nil
-}
-
-// snapshot compiles the configuration as serve does.
-func (o *planOptions) snapshot(ctx context.Context, platform *manifests.Configuration) (*review.Snapshot, error) {
-	driver, err := cel.New()
-	if err != nil {
-		return nil, fmt.Errorf("setting up CEL: %w", err)
-	}
-	compiler := policies.NewCompiler(driver, driver, rego.New(rego.Options{}))
-	snapshot, err := platform.Snapshot(ctx, compiler, review.Settings{
-		RequireProject: o.requireProject, KroUsers: []string{o.kroUser}, LabelKeys: labeling.DefaultKeys(),
-	})
-	if snapshot == nil {
-		return nil, err
-	}
-	templates, failed := newTemplates(driver)
-	if failed != nil {
-		return nil, failed
-	}
-	others, wrong := platform.Admission(driver)
-	constraints, alsoWrong := platform.Gatekeeper(ctx, templates)
-	if others = append(others, constraints...); len(others) > 0 {
-		snapshot.Guardrails = snapshot.Guardrails.With(others, nil)
-	}
-	return snapshot, errors.Join(err, wrong, alsoWrong)
 }
 
 // planList is the plans as JSON.

@@ -52,6 +52,9 @@ labels for cost and ownership, and judges instances by guardrails in CEL and Reg
   # Serve them from this machine for a cluster that reaches it as localhost
   kroguard serve --kubeconfig ~/.kube/config --webhook-url https://localhost:9443
 
+  # List what may be created in a namespace
+  kroguard catalog -n payments-dev
+
   # Show what an instance would become, and whether it would be let in
   kroguard plan -f shop.yaml -c platform/
 
@@ -71,7 +74,7 @@ labels for cost and ownership, and judges instances by guardrails in CEL and Reg
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see '%s --help'", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newServe(), newPlan(), newTest(), newBench(), newVersion(version))
+	root.AddCommand(newServe(), newCatalog(), newPlan(), newTest(), newBench(), newVersion(version))
 	return root
 }
 

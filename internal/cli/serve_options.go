@@ -30,6 +30,7 @@ type serveOptions struct {
 	kroUsers       []string
 	requireProject bool
 	sources        policySources
+	catalog        catalogServer
 	labelKeys      map[string]string
 	shutdownDelay  time.Duration
 	logLevel       string
@@ -63,6 +64,7 @@ func (o *serveOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&o.kroUsers, "kro-user", []string{defaultKroUser}, "user `name` under which kro runs; repeat for several")
 	flags.BoolVar(&o.requireProject, "require-project", false, "refuse instances in namespaces that belong to no Project")
 	o.sources.addFlags(flags, "")
+	o.catalog.addFlags(flags)
 	flags.StringToStringVar(&o.labelKeys, "label-key", nil, "write a label under another key, as `name=key`: team=example.com/team; names are "+strings.Join(labeling.KeyNames(), ", "))
 	flags.DurationVar(&o.shutdownDelay, "shutdown-delay", defaultShutdownDelay, "how long to go on serving after a SIGTERM, until Services have noticed")
 	flags.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
@@ -99,7 +101,7 @@ func (o *serveOptions) Complete() error {
 	if err != nil {
 		errs = append(errs, fmt.Errorf("--webhook-address: %q is no address of the form host:port or :port", o.webhookAddress))
 	}
-	errs = append(errs, o.sources.Complete())
+	errs = append(errs, o.sources.Complete(), o.catalog.Complete())
 	if o.shutdownDelay < 0 {
 		errs = append(errs, fmt.Errorf("--shutdown-delay: %s is negative", o.shutdownDelay))
 	}

@@ -136,6 +136,11 @@ func (c *Configuration) SetNamespace(namespace string) error {
 	return nil
 }
 
+// AddNamespace makes up a namespace that nothing tells of.
+func (c *Configuration) AddNamespace(name string) {
+	c.AddNamespacesOf([]Object{{Namespace: name}})
+}
+
 // AddNamespacesOf makes up the namespaces that objects are in and nothing tells of, as API servers label them.
 func (c *Configuration) AddNamespacesOf(objects []Object) {
 	known := c.namespaces()

@@ -1,6 +1,7 @@
 package offering
 
 import (
+	"encoding/json"
 	"fmt"
 
 	krov1alpha1 "github.com/kubernetes-sigs/kro/api/v1alpha1"
@@ -36,8 +37,16 @@ func newInstanceSchema(gvk runtimeschema.GroupVersionKind, s *krov1alpha1.Schema
 	status := apiextensionsv1.JSONSchemaProps{Type: "object", XPreserveUnknownFields: new(true)}
 	definition := crd.SynthesizeCRD(gvk.Group, gvk.Version, gvk.Kind, *spec, status, false, "", s)
 
+	// As the API server reads it: kro's library leaves out what JSON says of maps, that they allow what their schema does.
+	text, err := json.Marshal(definition.Spec.Versions[0].Schema.OpenAPIV3Schema)
+	if err != nil {
+		return nil, fmt.Errorf("writing the schema: %w", err)
+	}
+	props := new(apiextensionsv1.JSONSchemaProps)
+	if err := json.Unmarshal(text, props); err != nil {
+		return nil, fmt.Errorf("reading the schema: %w", err)
+	}
 	var internal apiextensions.JSONSchemaProps
-	props := definition.Spec.Versions[0].Schema.OpenAPIV3Schema
 	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(props, &internal, nil); err != nil {
 		return nil, fmt.Errorf("converting the schema: %w", err)
 	}

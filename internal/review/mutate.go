@@ -23,7 +23,9 @@ type Mutation struct {
 // Skipped is a default or label that was left out.
 type Skipped struct {
 	// Field is its path in the instance, Source what it would have come from, Reason one line for people.
-	Field, Source, Reason string
+	Field  string `json:"field"`
+	Source string `json:"source"`
+	Reason string `json:"reason"`
 }
 
 // Mutate injects defaults and labels. It is a pure function of the request and the snapshot, and idempotent: for an object with

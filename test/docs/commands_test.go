@@ -3,6 +3,7 @@ package docs
 import (
 	"bytes"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,7 +22,7 @@ func TestWhatCommandsPrint(t *testing.T) {
 		for _, block := range one.Blocks {
 			command, want, _ := strings.Cut(block.Text, "\n")
 			args := strings.Fields(strings.TrimPrefix(command, "$ kroguard "))
-			if block.Language != "console" || !strings.HasPrefix(command, "$ kroguard ") || args[0] != "plan" && args[0] != "test" {
+			if block.Language != "console" || !strings.HasPrefix(command, "$ kroguard ") || !slices.Contains([]string{"catalog", "plan", "test"}, args[0]) {
 				continue
 			}
 			seen++
@@ -38,7 +39,7 @@ func TestWhatCommandsPrint(t *testing.T) {
 			}
 		}
 	}
-	if seen < 3 {
+	if seen < 6 {
 		t.Errorf("there are %d such commands", seen)
 	}
 }

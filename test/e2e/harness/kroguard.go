@@ -29,8 +29,8 @@ const (
 
 // Kroguard is a running kroguard process.
 type Kroguard struct {
-	// WebhookAddress and HealthAddress are host:port on loopback.
-	WebhookAddress, HealthAddress, MetricsAddress string
+	// WebhookAddress and the others are host:port on loopback.
+	WebhookAddress, HealthAddress, MetricsAddress, CatalogAddress string
 	// LogPath is where its log goes.
 	LogPath string
 
@@ -56,12 +56,12 @@ func (h *Harness) StartKroguard(options KroguardOptions) (*Kroguard, error) {
 	if options.Name == "" {
 		options.Name = "kroguard"
 	}
-	ports, err := freePorts(3)
+	ports, err := freePorts(4)
 	if err != nil {
 		return nil, err
 	}
 	k := &Kroguard{
-		WebhookAddress: ports[0], HealthAddress: ports[1], MetricsAddress: ports[2],
+		WebhookAddress: ports[0], HealthAddress: ports[1], MetricsAddress: ports[2], CatalogAddress: ports[3],
 		LogPath: filepath.Join(h.Dir(), options.Name+".log"),
 		done:    make(chan struct{}),
 	}
@@ -73,7 +73,7 @@ func (h *Harness) StartKroguard(options KroguardOptions) (*Kroguard, error) {
 		"-grace", reapAfter.String(), h.binary, "serve",
 		"--kubeconfig", h.kubeconfig, "--namespace", Namespace,
 		"--webhook-address", k.WebhookAddress, "--webhook-url", options.WebhookURL,
-		"--health-address", k.HealthAddress, "--metrics-address", k.MetricsAddress,
+		"--health-address", k.HealthAddress, "--metrics-address", k.MetricsAddress, "--catalog-address", k.CatalogAddress,
 		"--log-format", "text", "--shutdown-delay", "1s",
 	}, options.Args...)
 	k.cmd = exec.Command(h.Binaries().Reaper, args...) //nolint:noctx // it outlives the call; Kill and Terminate end it
@@ -156,6 +156,12 @@ func (k *Kroguard) Ready(ctx context.Context) bool {
 	}
 	defer response.Body.Close()
 	return response.StatusCode == http.StatusOK
+}
+
+// CatalogURL is where the catalog is.
+func (k *Kroguard) CatalogURL() string {
+	_, port, _ := net.SplitHostPort(k.CatalogAddress)
+	return "https://localhost:" + port
 }
 
 // PID is the process id.

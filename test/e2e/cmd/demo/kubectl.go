@@ -47,12 +47,17 @@ func (d *demo) kubectl(ctx context.Context, args []string) (string, error) {
 
 // plans shows what kroguard plan says of an instance that would be refused.
 func (d *demo) plans(ctx context.Context, want expect, file string) error {
-	cmd := d.KroguardCommand(ctx, "plan", "-f", file)
+	return d.kroguard(ctx, want, "plan", "-f", file)
+}
+
+// kroguard shows a command that may end with a refusal.
+func (d *demo) kroguard(ctx context.Context, want expect, args ...string) error {
+	cmd := d.KroguardCommand(ctx, args...)
 	out, err := cmd.CombinedOutput()
-	d.terminal.command("kroguard plan -f "+file, string(out))
+	d.terminal.command("kroguard "+quote(args), string(out))
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
-		return fmt.Errorf("kroguard plan: %w", err)
+		return fmt.Errorf("kroguard %s: %w", args[0], err)
 	}
 	return want.check(string(out))
 }

@@ -63,12 +63,12 @@ func run(ctx context.Context, out *os.File, keep bool) (err error) {
 	if err != nil {
 		return err
 	}
-	kroguard, err := h.StartReadyKroguard(ctx, harness.KroguardOptions{})
+	kroguard, err := h.StartReadyKroguard(ctx, harness.KroguardOptions{Args: []string{"--catalog-auth", "none"}})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, kroguard.Terminate()) }()
-	d := &demo{Harness: h, terminal: terminal}
+	d := &demo{Harness: h, terminal: terminal, catalog: kroguard.CatalogURL()}
 	for _, scene := range d.scenes() {
 		terminal.heading(scene.title)
 		if err := scene.play(ctx); err != nil {
@@ -82,7 +82,7 @@ func run(ctx context.Context, out *os.File, keep bool) (err error) {
 func (d *demo) goOn(ctx context.Context, keep bool) error {
 	d.terminal.heading("Go on")
 	if !keep {
-		d.terminal.say("All scenes were as shown. `make demo KEEP=1` leaves the control plane up, to try more with kubectl.")
+		d.terminal.say("All scenes were as shown. `make demo KEEP=1` leaves the control plane up, to try more with kubectl, and the catalog at\n" + d.catalog)
 		return nil
 	}
 	d.terminal.say(fmt.Sprintf(`All scenes were as shown, and everything is still up. In another terminal:
@@ -93,7 +93,9 @@ func (d *demo) goOn(ctx context.Context, keep bool) error {
   kubectl -n payments-dev edit webapp shop      # set replicas to 50, or remove a label
   kubectl explain guardrail.spec
 
-Ctrl-C here stops all of it.`, d.KubeconfigPath(), d.Binaries().Kubectl))
+The catalog is at %s (its certificate is kroguard's own).
+
+Ctrl-C here stops all of it.`, d.KubeconfigPath(), d.Binaries().Kubectl, d.catalog))
 	if err := d.Wait(ctx); err != nil {
 		return err
 	}

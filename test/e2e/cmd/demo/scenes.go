@@ -13,7 +13,10 @@ import (
 // demo plays its scenes on a harness.
 type demo struct {
 	*harness.Harness
+
 	terminal *terminal
+	// catalog is the catalog's address.
+	catalog string
 }
 
 // scene is one thing to show.
@@ -31,6 +34,7 @@ func (d *demo) scenes() []scene {
 		{"A warning does not stand in the way", d.warned},
 		{"The same manifest again, as GitOps does it: nothing changes", d.unchanged},
 		{"An exception lets one through", d.excepted},
+		{"The catalog tells what may be created in a namespace", d.browsed},
 	}
 }
 
@@ -51,6 +55,10 @@ func (d *demo) platform(ctx context.Context) error {
 		return err
 	}
 	return d.succeeds(ctx, expect{contains: []string{"team-payments", "CC-1234"}}, "get", "projects")
+}
+
+func (d *demo) browsed(ctx context.Context) error {
+	return d.kroguard(ctx, expect{contains: []string{"WebApp"}}, "catalog", "-n", "payments-dev")
 }
 
 func (d *demo) accepted(ctx context.Context) error {

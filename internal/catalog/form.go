@@ -1,0 +1,196 @@
+package catalog
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kroguard/kroguard/internal/offering"
+	"github.com/kroguard/kroguard/internal/provenance"
+)
+
+// maxFormFields bounds a form; what is beyond is written as YAML.
+const maxFormFields = 500
+
+// input is how a field is written.
+type input string
+
+const (
+	inputText   input = "text"
+	inputNumber input = "number"
+	inputSelect input = "select"
+	inputYAML   input = "yaml"
+	inputGroup  input = "group"
+	inputList   input = "list"
+)
+
+// formField is a field of a form, or a group of them.
+type formField struct {
+	// Path is the field's, and the name of its input; ID is one that HTML takes.
+	Path, ID, Label, Description string
+	Input                        input
+	Value                        string
+	Required                     bool
+	// Default is what it gets that says nothing, and Source where that comes from.
+	Default, Source string
+	Options         []string
+	// Minimum, Maximum, Step and Pattern are attributes of the input; empty where there are none.
+	Minimum, Maximum, Step, Pattern string
+	// Fields are those of a group, or the elements of a list.
+	Fields []formField
+	// Problems are what is wrong with the value.
+	Problems []string
+}
+
+// former makes forms.
+type former struct {
+	given    url.Values
+	defaults map[string]Value
+	problems map[string][]string
+	shown    map[string]bool
+	count    int
+}
+
+// fieldsOf are the fields of an offering's form, with the values that are given.
+func fieldsOf(o *offering.Offering, given url.Values, defaults []Value, problems map[string][]string) []formField {
+	spec, ok := o.SchemaAt([]string{"spec"})
+	if !ok {
+		return nil
+	}
+	f := &former{given: given, defaults: map[string]Value{}, problems: problems, shown: map[string]bool{}}
+	for _, value := range defaults {
+		f.defaults[value.Field] = value
+	}
+	return f.group(spec, []string{"spec"}, "spec", o.PropertyOrder)
+}
+
+// group are the fields of an object: those that are required first, in the offering's order.
+func (f *former) group(s *schema.Structural, path []string, name string, order []string) []formField {
+	names := slices.SortedFunc(maps.Keys(s.Properties), byOrder(order))
+	required := func(name string) bool {
+		return s.ValueValidation != nil && slices.Contains(s.ValueValidation.Required, name)
+	}
+	slices.SortStableFunc(names, func(a, b string) int {
+		if slices.Contains(order, a) || slices.Contains(order, b) || required(a) == required(b) {
+			return 0
+		}
+		if required(a) {
+			return -1
+		}
+		return 1
+	})
+	var fields []formField
+	for _, property := range names {
+		if f.count >= maxFormFields {
+			break
+		}
+		child := s.Properties[property]
+		below := append(slices.Clone(path), property)
+		fields = append(fields, f.field(&child, below, name+strings.TrimPrefix(provenance.Format([]string{"x", property}), "x"), property, required(property)))
+	}
+	return fields
+}
+
+// field is the form's field for a schema. The path leads through objects alone; within lists it is nil.
+func (f *former) field(s *schema.Structural, path []string, name, label string, required bool) formField {
+	f.count++
+	f.shown[name] = true
+	field := formField{
+		Path: name, ID: "f" + strconv.Itoa(f.count), Label: label, Description: s.Description, Required: required,
+		Value: f.given.Get(name), Problems: f.problems[name],
+	}
+	if known, ok := f.defaults[name]; ok {
+		field.Default, field.Source = shown(known.Value), known.Source
+		field.Required = false
+	}
+	switch kind := typeOf(s); {
+	case kind == typeObject && len(s.Properties) > 0 && f.given.Get(name) == "":
+		field.Input, field.Fields = inputGroup, f.group(s, path, name, nil)
+	case kind == typeArray && s.Items != nil && f.given.Get(name) == "" && typeOf(s.Items) == typeObject && len(s.Items.Properties) > 0:
+		field.Input, field.Fields = inputList, f.elements(s.Items, name, label)
+	default:
+		f.scalar(&field, s, kind)
+	}
+	return field
+}
+
+// elements are those of a list of objects that are given, and one more.
+func (f *former) elements(of *schema.Structural, name, label string) []formField {
+	count := 0
+	for given := range f.given {
+		rest, ok := strings.CutPrefix(given, name+"[")
+		digits, _, closed := strings.Cut(rest, "]")
+		if i, err := strconv.Atoi(digits); ok && closed && err == nil && i < maxElements {
+			count = max(count, i+1)
+		}
+	}
+	var elements []formField
+	for i := range min(count+1, maxElements) {
+		if f.count >= maxFormFields {
+			break
+		}
+		at := fmt.Sprintf("%s[%d]", name, i)
+		f.count++
+		elements = append(elements, formField{
+			Path: at, ID: "f" + strconv.Itoa(f.count), Label: fmt.Sprintf("%s %d", label, i+1), Input: inputGroup, Fields: f.group(of, nil, at, nil),
+		})
+	}
+	return elements
+}
+
+// scalar fills in how a single value is written.
+func (f *former) scalar(field *formField, s *schema.Structural, kind string) {
+	v := s.ValueValidation
+	if v == nil {
+		v = new(schema.ValueValidation)
+	}
+	switch {
+	case len(v.Enum) > 0:
+		field.Input = inputSelect
+		for i := range v.Enum {
+			field.Options = append(field.Options, shown(v.Enum[i].Object))
+		}
+	case kind == typeBoolean:
+		field.Input, field.Options = inputSelect, []string{"true", "false"}
+	case kind == typeInteger || kind == typeNumber:
+		field.Input, field.Step = inputNumber, "any"
+		if kind == typeInteger {
+			field.Step = "1"
+		}
+		field.Minimum, field.Maximum = bound(v.Minimum), bound(v.Maximum)
+	case kind == typeString || kind == typeIntOrString:
+		field.Input, field.Pattern = inputText, v.Pattern
+	default:
+		field.Input = inputYAML
+		if all := f.given[field.Path]; len(all) > 1 {
+			text, _ := yaml.Marshal(all) // texts can be written
+			field.Value = string(text)
+		}
+	}
+}
+
+func bound(n *float64) string {
+	if n == nil {
+		return ""
+	}
+	return strconv.FormatFloat(*n, 'f', -1, 64)
+}
+
+// shown is a value as people write it.
+func shown(value any) string {
+	if text, ok := value.(string); ok {
+		return text
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Sprint(value)
+	}
+	return string(text)
+}

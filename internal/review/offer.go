@@ -1,0 +1,43 @@
+package review
+
+import (
+	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kroguard/kroguard/internal/offering"
+	"github.com/kroguard/kroguard/policies"
+)
+
+// NewInstance is the CREATE of an instance of an offering, by nobody in particular. A cluster-scoped one is in no namespace. The
+// content is the request's from then on; its apiVersion, kind and namespace are set.
+func NewInstance(o *offering.Offering, namespace, name string, content map[string]any) *Request {
+	if o.ClusterScoped {
+		namespace = ""
+	}
+	content["apiVersion"], content["kind"] = o.GVK.GroupVersion().String(), o.GVK.Kind
+	metadata, ok := content["metadata"].(map[string]any)
+	if !ok {
+		metadata = map[string]any{}
+		content["metadata"] = metadata
+	}
+	metadata["name"] = name
+	if namespace != "" {
+		metadata["namespace"] = namespace
+	}
+	return &Request{Object: content, Admission: &admissionv1.AdmissionRequest{
+		Kind:      metav1.GroupVersionKind{Group: o.GVK.Group, Version: o.GVK.Version, Kind: o.GVK.Kind},
+		Resource:  metav1.GroupVersionResource{Group: o.GVK.Group, Version: o.GVK.Version, Resource: o.Plural},
+		Namespace: namespace, Name: name, Operation: admissionv1.Create,
+	}}
+}
+
+// Refusal says why no instance of an offering is let into a namespace, whatever it contains. It is false where some may be.
+func (s *Snapshot) Refusal(o *offering.Offering, namespace string) (policies.Violation, bool) {
+	request := NewInstance(o, namespace, "", map[string]any{})
+	return s.locate(request).refusal(s.Settings, request)
+}
+
+// Rules tells of the guardrails that may judge instances of an offering in a namespace.
+func (s *Snapshot) Rules(o *offering.Offering, namespace string) []policies.Rule {
+	return s.Guardrails.Applying(s.Input(NewInstance(o, namespace, "", map[string]any{})))
+}
