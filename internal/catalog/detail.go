@@ -80,7 +80,7 @@ func Describe(ctx context.Context, s *review.Snapshot, namespace, name string, c
 		return nil, err
 	}
 	detail := &Detail{
-		Offering: summary(s, o, namespace), Guardrails: s.Rules(o, namespace),
+		Offering: summary(o, s.Refuser(namespace)), Guardrails: s.Rules(o, namespace),
 		Defaults: []Value{}, Labels: []Value{}, Creates: []Created{}, OnlyWhen: []render.Condition{}, Schema: json.RawMessage("null"),
 	}
 	if s.Graphs != nil {
