@@ -2,6 +2,7 @@ package catalog_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -14,6 +15,9 @@ import (
 
 	"github.com/kroguard/kroguard/internal/catalog"
 	"github.com/kroguard/kroguard/internal/kroexamples"
+	"github.com/kroguard/kroguard/internal/plan"
+	"github.com/kroguard/kroguard/internal/provenance"
+	"github.com/kroguard/kroguard/internal/render"
 )
 
 func names(t *testing.T, query catalog.Query, namespace string, by *catalog.Caller) string {
@@ -167,6 +171,9 @@ func TestAnOfferingIsDescribedAsItIsInANamespace(t *testing.T) {
 	if diff := cmp.Diff([]string{"v1ConfigMap2", "v1Service1"}, kinds); diff != "" {
 		t.Errorf("creates (-want +got):\n%s", diff)
 	}
+	if diff := cmp.Diff([]render.Condition{{Field: "spec.retention", When: "${schema.spec.backups}"}}, got.OnlyWhen); diff != "" {
+		t.Errorf("only when (-want +got):\n%s", diff)
+	}
 	if diff := cmp.Diff([]string{"database-plus"}, got.ExtendedBy); diff != "" {
 		t.Errorf("extended by (-want +got):\n%s", diff)
 	}
@@ -233,4 +240,91 @@ func TestExamplesOfKro(t *testing.T) {
 	if minimal < 40 || full < 40 {
 		t.Errorf("%d offerings, %d minimal and %d full examples", len(list.Items), minimal, full)
 	}
+}
+
+// TestPreviewsOfKrosExamples writes the instances among kro's examples field by field, as a form does: the preview is the plan of the
+// instance, which the webhooks' tests hold together with the webhooks.
+func TestPreviewsOfKrosExamples(t *testing.T) {
+	c := kroexamples.Read(t)
+	for _, rgd := range c.Offerings {
+		rgd.Annotations = map[string]string{"kroguard.io/catalog": "true"}
+	}
+	c.AddNamespacesOf(c.Others)
+	if err := c.SetNamespace("default"); err != nil {
+		t.Fatal(err)
+	}
+	c.AddNamespace("default")
+	s := snapshotOf(t, c)
+	compared := 0
+	for i := range c.Others {
+		request, err := c.Others[i].Request()
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, ok := s.Offerings.ByGroupKind(c.Others[i].Kind.GroupKind())
+		spec, written := request.Object["spec"].(map[string]any)
+		if !ok || o.Schema == nil || !written || o.GVK.Version != c.Others[i].Kind.Version {
+			continue
+		}
+		values := map[string][]string{}
+		flatten(t, values, "spec", spec)
+		preview, err := catalog.MakePreview(t.Context(), s, &catalog.Request{
+			Namespace: c.Others[i].Namespace, Offering: o.Name, Name: c.Others[i].Name, Values: values,
+		}, time.Now())
+		if err != nil {
+			// Fields that there are not, placeholders for names, and RGDs of one name in several examples.
+			wrong, ok := errors.AsType[catalog.ValuesError](err)
+			if !errors.Is(err, catalog.ErrNotFound) && (!ok || !strings.Contains(wrong.Error(), "there is no field") && wrong[0].Field != "metadata.name") {
+				t.Errorf("%s: %v", c.Others[i].Source, err)
+			}
+			continue
+		}
+		for _, name := range []string{"labels", "annotations"} {
+			delete(request.Object["metadata"].(map[string]any), name)
+		}
+		planned, err := plan.Make(t.Context(), s, request, nil, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		compared++
+		if diff := cmp.Diff(planned.Admitted, preview.Admitted); diff != "" {
+			t.Errorf("%s (-plan +preview):\n%s", c.Others[i].Source, diff)
+		}
+		if diff := cmp.Diff(planned.Resources, preview.Resources); diff != "" || planned.Allowed != preview.Allowed && len(preview.Errors) == 0 {
+			t.Errorf("%s: %t, the plan %t (-plan +preview):\n%s", c.Others[i].Source, preview.Allowed, planned.Allowed, diff)
+		}
+	}
+	if compared < 15 {
+		t.Errorf("only %d instances were compared", compared)
+	}
+	t.Logf("%d instances", compared)
+}
+
+// flatten writes values by path.
+func flatten(t *testing.T, values map[string][]string, path string, value any) {
+	t.Helper()
+	switch value := value.(type) {
+	case map[string]any:
+		if len(value) > 0 {
+			for name, below := range value {
+				flatten(t, values, path+strings.TrimPrefix(provenance.Format([]string{"x", name}), "x"), below)
+			}
+			return
+		}
+	case []any:
+		if len(value) > 0 {
+			for i, below := range value {
+				flatten(t, values, fmt.Sprintf("%s[%d]", path, i), below)
+			}
+			return
+		}
+	case string:
+		values[path] = []string{value}
+		return
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	values[path] = []string{string(text)}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/kroguard/kroguard/internal/offering"
 	"github.com/kroguard/kroguard/internal/plan"
 	"github.com/kroguard/kroguard/internal/provenance"
+	"github.com/kroguard/kroguard/internal/render"
 	"github.com/kroguard/kroguard/internal/review"
 	"github.com/kroguard/kroguard/policies"
 )
@@ -36,6 +37,8 @@ type Detail struct {
 	Skipped []review.Skipped `json:"skipped,omitempty"`
 	// Guardrails are those that may judge an instance here.
 	Guardrails []policies.Rule `json:"guardrails"`
+	// OnlyWhen are the fields that matter only where something else holds.
+	OnlyWhen []render.Condition `json:"onlyWhen"`
 	// Creates are the kinds that a minimal instance becomes; CreatesError why that can't be told.
 	Creates      []Created `json:"creates"`
 	CreatesError string    `json:"createsError,omitempty"`
@@ -77,8 +80,13 @@ func Describe(ctx context.Context, s *review.Snapshot, namespace, name string, c
 		return nil, err
 	}
 	detail := &Detail{
-		Offering: summary(s, o, namespace), Guardrails: s.Rules(o, namespace),
-		Defaults: []Value{}, Labels: []Value{}, Creates: []Created{}, Schema: json.RawMessage("null"),
+		Offering: summary(o, s.Refuser(namespace)), Guardrails: s.Rules(o, namespace),
+		Defaults: []Value{}, Labels: []Value{}, Creates: []Created{}, OnlyWhen: []render.Condition{}, Schema: json.RawMessage("null"),
+	}
+	if s.Graphs != nil {
+		if graph, err := s.Graphs.Graph(o.GVK.GroupKind()); err == nil {
+			detail.OnlyWhen = graph.Conditions()
+		}
 	}
 	if o.Schema != nil {
 		text, err := json.Marshal(o.Schema.ToKubeOpenAPI())

@@ -46,13 +46,13 @@ type EntitySpec struct {
 
 // Entities are the offerings that are allowed in a namespace, to the caller.
 func Entities(ctx context.Context, s *review.Snapshot, namespace string, caller *Caller) ([]Entity, error) {
-	items, offerings := []Entity{}, published(s)
+	items, offerings, refuser := []Entity{}, published(s), s.Refuser(namespace)
 	may, err := caller.mayCreate(ctx, offerings, namespace)
 	if err != nil {
 		return nil, err
 	}
 	for i, o := range offerings {
-		if _, refused := s.Refusal(o, namespace); refused || !may[i] {
+		if _, refused := refuser(o); refused || !may[i] {
 			continue
 		}
 		entity, err := entityOf(o)

@@ -44,6 +44,7 @@ metadata:
     kroguard.io/title: A <database>
     kroguard.io/description: Postgres, kept for you
     kroguard.io/category: data
+    kroguard.io/icon: database
     kroguard.io/tags: "sql, HA"
     kroguard.io/property-order: "size, engine"
     kroguard.io/defaults: "{size: small, storage: {class: fast}}"
@@ -66,6 +67,7 @@ spec:
       ports: "[]Port"
       annotations: "map[string]string"
       free: object
+      retention: integer
   resources:
     - id: config
       template:
@@ -79,7 +81,7 @@ spec:
         apiVersion: v1
         kind: ConfigMap
         metadata: {name: "${schema.metadata.name}-backup"}
-        data: {ip: "${service.spec.clusterIP}"}
+        data: {ip: "${service.spec.clusterIP}", days: "${string(schema.spec.retention)}", engine: "${schema.spec.engine}"}
     - id: service
       template:
         apiVersion: v1

@@ -29,7 +29,12 @@ const (
 	inputYAML   input = "yaml"
 	inputGroup  input = "group"
 	inputList   input = "list"
+	// inputMore is a group that is folded up.
+	inputMore input = "more"
 )
+
+// fewFields is how many fields of a form are shown in any case.
+const fewFields = 6
 
 // formField is a field of a form, or a group of them.
 type formField struct {
@@ -43,6 +48,8 @@ type formField struct {
 	Options         []string
 	// Minimum, Maximum, Step and Pattern are attributes of the input; empty where there are none.
 	Minimum, Maximum, Step, Pattern string
+	// When is what has to hold for the field to matter; empty where it always does.
+	When string
 	// Fields are those of a group, or the elements of a list.
 	Fields []formField
 	// Problems are what is wrong with the value.
@@ -53,26 +60,58 @@ type formField struct {
 type former struct {
 	given    url.Values
 	defaults map[string]Value
+	onlyWhen map[string]string
 	problems map[string][]string
-	shown    map[string]bool
 	count    int
 }
 
 // fieldsOf are the fields of an offering's form, with the values that are given.
-func fieldsOf(o *offering.Offering, given url.Values, defaults []Value, problems map[string][]string) []formField {
+func fieldsOf(o *offering.Offering, d *Detail, given url.Values, problems map[string][]string) []formField {
 	spec, ok := o.SchemaAt([]string{"spec"})
 	if !ok {
 		return nil
 	}
-	f := &former{given: given, defaults: map[string]Value{}, problems: problems, shown: map[string]bool{}}
-	for _, value := range defaults {
+	f := &former{given: given, defaults: map[string]Value{}, onlyWhen: map[string]string{}, problems: problems}
+	for _, value := range d.Defaults {
 		f.defaults[value.Field] = value
 	}
-	return f.group(spec, []string{"spec"}, "spec", o.PropertyOrder)
+	for _, condition := range d.OnlyWhen {
+		f.onlyWhen[condition.Field] = condition.When
+	}
+	return f.folded(f.group(spec, "spec", o.PropertyOrder), o.PropertyOrder)
+}
+
+// folded puts those fields of a long form aside that have a default, or may be left out, and that the offering's order does not name.
+func (f *former) folded(fields []formField, order []string) []formField {
+	if len(fields) <= fewFields {
+		return fields
+	}
+	var first, more []formField
+	for i := range fields {
+		if field := &fields[i]; field.required() || field.written() || slices.Contains(order, field.Label) {
+			first = append(first, *field)
+		} else {
+			more = append(more, *field)
+		}
+	}
+	if len(more) == 0 || len(first) == 0 {
+		return fields
+	}
+	return append(first, formField{ID: "more", Label: "Advanced", Input: inputMore, Fields: more})
+}
+
+// required reports whether a field, or one in it, has to be written.
+func (f *formField) required() bool {
+	return f.Required || f.Input == inputGroup && slices.ContainsFunc(f.Fields, func(below formField) bool { return below.required() })
+}
+
+// written reports whether somebody has written something in it, or something is wrong.
+func (f *formField) written() bool {
+	return f.Value != "" || len(f.Problems) > 0 || slices.ContainsFunc(f.Fields, func(below formField) bool { return below.written() })
 }
 
 // group are the fields of an object: those that are required first, in the offering's order.
-func (f *former) group(s *schema.Structural, path []string, name string, order []string) []formField {
+func (f *former) group(s *schema.Structural, name string, order []string) []formField {
 	names := slices.SortedFunc(maps.Keys(s.Properties), byOrder(order))
 	required := func(name string) bool {
 		return s.ValueValidation != nil && slices.Contains(s.ValueValidation.Required, name)
@@ -92,19 +131,18 @@ func (f *former) group(s *schema.Structural, path []string, name string, order [
 			break
 		}
 		child := s.Properties[property]
-		below := append(slices.Clone(path), property)
-		fields = append(fields, f.field(&child, below, name+strings.TrimPrefix(provenance.Format([]string{"x", property}), "x"), property, required(property)))
+		below := name + strings.TrimPrefix(provenance.Format([]string{"x", property}), "x")
+		fields = append(fields, f.field(&child, below, property, required(property)))
 	}
 	return fields
 }
 
-// field is the form's field for a schema. The path leads through objects alone; within lists it is nil.
-func (f *former) field(s *schema.Structural, path []string, name, label string, required bool) formField {
+// field is the form's field for a schema.
+func (f *former) field(s *schema.Structural, name, label string, required bool) formField {
 	f.count++
-	f.shown[name] = true
 	field := formField{
 		Path: name, ID: "f" + strconv.Itoa(f.count), Label: label, Description: s.Description, Required: required,
-		Value: f.given.Get(name), Problems: f.problems[name],
+		Value: f.given.Get(name), Problems: f.problems[name], When: f.onlyWhen[name],
 	}
 	if known, ok := f.defaults[name]; ok {
 		field.Default, field.Source = shown(known.Value), known.Source
@@ -112,7 +150,7 @@ func (f *former) field(s *schema.Structural, path []string, name, label string, 
 	}
 	switch kind := typeOf(s); {
 	case kind == typeObject && len(s.Properties) > 0 && f.given.Get(name) == "":
-		field.Input, field.Fields = inputGroup, f.group(s, path, name, nil)
+		field.Input, field.Fields = inputGroup, f.group(s, name, nil)
 	case kind == typeArray && s.Items != nil && f.given.Get(name) == "" && typeOf(s.Items) == typeObject && len(s.Items.Properties) > 0:
 		field.Input, field.Fields = inputList, f.elements(s.Items, name, label)
 	default:
@@ -139,7 +177,7 @@ func (f *former) elements(of *schema.Structural, name, label string) []formField
 		at := fmt.Sprintf("%s[%d]", name, i)
 		f.count++
 		elements = append(elements, formField{
-			Path: at, ID: "f" + strconv.Itoa(f.count), Label: fmt.Sprintf("%s %d", label, i+1), Input: inputGroup, Fields: f.group(of, nil, at, nil),
+			Path: at, ID: "f" + strconv.Itoa(f.count), Label: fmt.Sprintf("%s %d", label, i+1), Input: inputGroup, Fields: f.group(of, at, nil),
 		})
 	}
 	return elements

@@ -83,7 +83,7 @@ func Offerings(ctx context.Context, s *review.Snapshot, namespace string, query 
 	limit = min(limit, MaxLimit)
 	wanted := query.filter()
 	rest := slices.DeleteFunc(published(s), func(o *offering.Offering) bool { return o.Name <= after || !wanted(o) })
-	list := &List{Items: []Offering{}}
+	list, refuser := &List{Items: make([]Offering, 0, min(limit, len(rest)))}, s.Refuser(namespace)
 	for len(rest) > 0 {
 		some := rest[:min(len(rest), limit+1)]
 		rest = rest[len(some):]
@@ -92,7 +92,7 @@ func Offerings(ctx context.Context, s *review.Snapshot, namespace string, query 
 			return nil, err
 		}
 		for i, o := range some {
-			entry := summary(s, o, namespace)
+			entry := summary(o, refuser)
 			if !may[i] || !entry.Allowed && !query.All {
 				continue
 			}
@@ -127,9 +127,9 @@ func find(ctx context.Context, s *review.Snapshot, namespace, name string, calle
 	return o, nil
 }
 
-func summary(s *review.Snapshot, o *offering.Offering, namespace string) Offering {
+func summary(o *offering.Offering, refuser func(*offering.Offering) (string, bool)) Offering {
 	entry := Offering{
-		Name: o.Name, Title: o.Title, Description: o.Description, Category: o.Category, Tags: append([]string{}, o.Tags...),
+		Name: o.Name, Title: o.Title, Description: o.Description, Category: o.Category, Tags: o.Tags,
 		Icon: o.Icon, DocsURL: o.DocsURL, Deprecated: o.Deprecated,
 		API:     API{Group: o.GVK.Group, Version: o.GVK.Version, Kind: o.GVK.Kind, Plural: o.Plural, Scope: "Namespaced"},
 		Allowed: true,
@@ -137,8 +137,11 @@ func summary(s *review.Snapshot, o *offering.Offering, namespace string) Offerin
 	if o.ClusterScoped {
 		entry.API.Scope = "Cluster"
 	}
-	if refusal, refused := s.Refusal(o, namespace); refused {
-		entry.Allowed, entry.Reasons = false, append(entry.Reasons, refusal.Message)
+	if entry.Tags == nil {
+		entry.Tags = []string{}
+	}
+	if reason, refused := refuser(o); refused {
+		entry.Allowed, entry.Reasons = false, []string{reason}
 	}
 	return entry
 }

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"embed"
 	"errors"
+	"fmt"
 	"html/template"
+	"io/fs"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 
@@ -17,11 +20,11 @@ import (
 var pageFiles embed.FS
 
 // pagePolicy lets a page have its own stylesheet and script, and nothing else.
-const pagePolicy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+const pagePolicy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // parsePages parses the templates, once for a handler.
 func parsePages() *template.Template {
-	return template.Must(template.New("").ParseFS(pageFiles, "page/*.html"))
+	return template.Must(template.New("").Funcs(template.FuncMap{"icon": iconURL}).ParseFS(pageFiles, "page/*.html"))
 }
 
 // pageRoutes are the pages, and what they need.
@@ -32,7 +35,28 @@ func (h *handler) pageRoutes() map[string]answer {
 		"/namespaces/{namespace}/{offering}": h.offeringPage,
 		"/assets/style.css":                  asset("page/style.css", "text/css; charset=utf-8"),
 		"/assets/page.js":                    asset("page/page.js", "text/javascript; charset=utf-8"),
+		"/assets/icons/{icon}":               iconFile,
 	}
+}
+
+// defaultIcon is that of an offering whose icon is none that there is here: nothing is loaded from elsewhere.
+const defaultIcon = "package"
+
+// iconFile answers with one of the icons.
+func iconFile(r *http.Request) (string, []byte, error) {
+	body, err := pageFiles.ReadFile("page/icons/" + path.Base(r.PathValue("icon")))
+	if err != nil || path.Ext(r.PathValue("icon")) != ".svg" {
+		return "", nil, fmt.Errorf("%w: there is no icon %.50q", ErrNotFound, r.PathValue("icon"))
+	}
+	return "image/svg+xml", body, nil
+}
+
+// iconURL is the address of an offering's icon.
+func iconURL(name string) string {
+	if _, err := fs.Stat(pageFiles, "page/icons/"+path.Base(name)+".svg"); err != nil {
+		name = defaultIcon
+	}
+	return "/assets/icons/" + path.Base(name) + ".svg"
 }
 
 func asset(name, contentType string) answer {
@@ -122,7 +146,7 @@ func (h *handler) offeringPage(r *http.Request) (string, []byte, error) {
 	}
 	page.take(preview, given)
 	if o, ok := snapshot.Offerings.ByName(detail.Name); ok {
-		page.Fields = fieldsOf(o, given, detail.Defaults, page.problems())
+		page.Fields = fieldsOf(o, detail, given, page.problems())
 	}
 	page.NameProblems = page.problems()["metadata.name"]
 	return h.render("offering.html", page)

@@ -32,7 +32,8 @@ func TestPagesShowWhatWouldBecomeOfIt(t *testing.T) {
 			page, []string{
 				"Fill in what is required", `engine <span class="required">(required)</span>`, `pattern="^[a-z]{3}-[0-9]&#43;$"`,
 				`<option value="">large (default)</option>`, "large if left empty, from defaults.payments", `min="2" max="5" step="1"`,
-				`name="spec.ports[0].name"`, `<textarea id="`, "Known engines", "Take pgs.", `href="/namespaces/payments-dev/database-plus"`,
+				`name="spec.ports[0].name"`, `<textarea id="`, "Known engines",
+				"<summary>Advanced</summary>", "It matters only where ${schema.spec.backups} holds.", `src="/assets/icons/database.svg"`, "Take pgs.", `href="/namespaces/payments-dev/database-plus"`,
 			}, []string{"It would be refused", "aria-invalid", `name="spec.ports[1].name"`},
 		},
 		"values that are refused": {

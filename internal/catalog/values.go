@@ -73,7 +73,30 @@ func ParseValues(o *offering.Offering, values map[string][]string) (map[string]a
 	if problems != nil {
 		return nil, problems
 	}
-	return spec, nil
+	closed, _ := withoutGaps(spec).(map[string]any) // it is an object
+	return closed, nil
+}
+
+// gap is an element of an array that nobody has written.
+type gap struct{}
+
+// withoutGaps leaves elements out that nobody has written.
+func withoutGaps(value any) any {
+	switch value := value.(type) {
+	case map[string]any:
+		for name := range value {
+			value[name] = withoutGaps(value[name])
+		}
+	case []any:
+		written := []any{}
+		for _, element := range value {
+			if _, isGap := element.(gap); !isGap {
+				written = append(written, withoutGaps(element))
+			}
+		}
+		return written
+	}
+	return value
 }
 
 // writable reports whether texts can be in a manifest.
@@ -176,13 +199,17 @@ func withinArray(have any, s *schema.Structural, rest []step, texts []string) (a
 		return nil, errors.New("it is no array")
 	}
 	for len(elements) <= rest[0].index {
-		elements = append(elements, nil)
+		elements = append(elements, gap{})
 	}
 	var of *schema.Structural
 	if s != nil {
 		of = s.Items
 	}
-	value, err := within(elements[rest[0].index], of, rest[1:], texts)
+	before := elements[rest[0].index]
+	if _, isGap := before.(gap); isGap {
+		before = nil
+	}
+	value, err := within(before, of, rest[1:], texts)
 	elements[rest[0].index] = value
 	return elements, err
 }

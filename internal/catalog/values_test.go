@@ -28,6 +28,7 @@ func TestValuesHaveTheTypesOfTheSchema(t *testing.T) {
 		"a field of an object":  {query: "spec.storage.gb=7&spec.storage.class=x", want: "storage: {class: x, gb: 7}"},
 		"an object":             {query: "spec.storage=" + url.QueryEscape("{class: x}"), want: "storage: {class: x}"},
 		"an element":            {query: "spec.ports[1].name=b&spec.ports[0].port=1", want: "ports: [{port: 1}, {name: b}]"},
+		"a gap":                 {query: "spec.ports[3].name=b&spec.free.a[1][2]=x", want: "{ports: [{name: b}], free: {a: [[x]]}}"},
 		"an array":              {query: "spec.ports=" + url.QueryEscape(`[{"name":"a"}]`), want: "ports: [{name: a}]"},
 		"elements":              {query: "spec.ports={name: a}&spec.ports={name: b}", want: "ports: [{name: a}, {name: b}]"},
 		"a map":                 {query: `spec.annotations["a.b/c"]=1`, want: `annotations: {a.b/c: "1"}`},

@@ -31,10 +31,21 @@ func NewInstance(o *offering.Offering, namespace, name string, content map[strin
 	}}
 }
 
-// Refusal says why no instance of an offering is let into a namespace, whatever it contains. It is false where some may be.
-func (s *Snapshot) Refusal(o *offering.Offering, namespace string) (policies.Violation, bool) {
-	request := NewInstance(o, namespace, "", map[string]any{})
-	return s.locate(request).refusal(s.Settings, request)
+// Refuser says why no instance of an offering is let into a namespace, whatever it contains; refused is false where some may be. What
+// the namespace's project has to do with it is found out once.
+func (s *Snapshot) Refuser(namespace string) func(o *offering.Offering) (reason string, refused bool) {
+	inside := &Request{Admission: &admissionv1.AdmissionRequest{Namespace: namespace, Operation: admissionv1.Create}}
+	place := s.locate(inside)
+	return func(o *offering.Offering) (string, bool) {
+		at, request := place, inside
+		if o.ClusterScoped {
+			request = NewInstance(o, namespace, "", map[string]any{})
+			at = s.locate(request)
+		}
+		at.offering = o
+		refusal, refused := at.refusal(s.Settings, request)
+		return refusal.Message, refused
+	}
 }
 
 // Rules tells of the guardrails that may judge instances of an offering in a namespace.

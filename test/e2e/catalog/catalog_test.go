@@ -11,6 +11,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -211,4 +214,19 @@ func part(object map[string]any, path []string) map[string]any {
 		object, _ = object[name].(map[string]any)
 	}
 	return object
+}
+
+// TestAsAPluginOfKubectl runs the program by kubectl, as it is found by its name.
+func TestAsAPluginOfKubectl(t *testing.T) {
+	kroguard := h.KroguardCommand(t.Context(), "catalog", "-n", "shop")
+	folder := t.TempDir()
+	if err := os.Symlink(kroguard.Path, filepath.Join(folder, "kubectl-kroguard")); err != nil {
+		t.Fatal(err)
+	}
+	plugin := exec.CommandContext(t.Context(), h.Binaries().Kubectl, append([]string{"kroguard"}, kroguard.Args[1:]...)...)
+	plugin.Env = append(os.Environ(), "PATH="+folder, "KUBECONFIG="+h.KubeconfigPath())
+	out, err := plugin.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "database") || !strings.Contains(string(out), "vault") {
+		t.Errorf("%v: %s", err, out)
+	}
 }
