@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -141,7 +142,7 @@ func (f *former) group(s *schema.Structural, name string, order []string) []form
 func (f *former) field(s *schema.Structural, name, label string, required bool) formField {
 	f.count++
 	field := formField{
-		Path: name, ID: "f" + strconv.Itoa(f.count), Label: label, Description: s.Description, Required: required,
+		Path: name, ID: idOf(name), Label: label, Description: s.Description, Required: required,
 		Value: f.given.Get(name), Problems: f.problems[name], When: f.onlyWhen[name],
 	}
 	if known, ok := f.defaults[name]; ok {
@@ -151,7 +152,7 @@ func (f *former) field(s *schema.Structural, name, label string, required bool) 
 	switch kind := typeOf(s); {
 	case kind == typeObject && len(s.Properties) > 0 && f.given.Get(name) == "":
 		field.Input, field.Fields = inputGroup, f.group(s, name, nil)
-	case kind == typeArray && s.Items != nil && f.given.Get(name) == "" && typeOf(s.Items) == typeObject && len(s.Items.Properties) > 0:
+	case kind == typeArray && isWritten(s.Items) && f.given.Get(name) == "":
 		field.Input, field.Fields = inputList, f.elements(s.Items, name, label)
 	default:
 		f.scalar(&field, s, kind)
@@ -159,7 +160,22 @@ func (f *former) field(s *schema.Structural, name, label string, required bool) 
 	return field
 }
 
-// elements are those of a list of objects that are given, and one more.
+// isWritten reports whether the elements of a list have inputs of their own.
+func isWritten(s *schema.Structural) bool {
+	switch typeOf(s) {
+	case "", typeArray:
+		return false
+	case typeObject:
+		return len(s.Properties) > 0
+	default:
+		return true
+	}
+}
+
+// idOf is the id of a field's input: the same whatever else is in the form.
+func idOf(path string) string { return "f-" + base64.RawURLEncoding.EncodeToString([]byte(path)) }
+
+// elements are those of a list that are given, and one more.
 func (f *former) elements(of *schema.Structural, name, label string) []formField {
 	count := 0
 	for given := range f.given {
@@ -174,11 +190,7 @@ func (f *former) elements(of *schema.Structural, name, label string) []formField
 		if f.count >= maxFormFields {
 			break
 		}
-		at := fmt.Sprintf("%s[%d]", name, i)
-		f.count++
-		elements = append(elements, formField{
-			Path: at, ID: "f" + strconv.Itoa(f.count), Label: fmt.Sprintf("%s %d", label, i+1), Input: inputGroup, Fields: f.group(of, at, nil),
-		})
+		elements = append(elements, f.field(of, fmt.Sprintf("%s[%d]", name, i), fmt.Sprintf("%s %d", label, i+1), false))
 	}
 	return elements
 }

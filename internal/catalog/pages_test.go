@@ -101,7 +101,18 @@ spec:
     apiVersion: v1alpha1
     kind: Hostile
     spec:
-` + fields.String()
+` + fields.String() + `
+---
+apiVersion: kro.run/v1alpha1
+kind: ResourceGraphDefinition
+metadata: {name: recursive, annotations: {kroguard.io/catalog: "true"}}
+spec:
+  schema:
+    apiVersion: v1alpha1
+    kind: Recursive
+    types: {Node: {name: string, next: Node}, A: {b: B}, B: {a: "[]A"}}
+    spec: {node: Node, a: A}
+`
 	c := new(manifests.Configuration)
 	if err := c.ReadFrom("hostile", strings.NewReader(text)); err != nil {
 		t.Fatal(err)
@@ -111,7 +122,8 @@ spec:
 	handler := catalog.NewHandler(catalog.HandlerOptions{Snapshot: func() *review.Snapshot { return s }, Log: logr.Discard()})
 	for _, target := range []string{
 		"/namespaces/shop", "/namespaces/shop/hostile?spec.field2=" + url.QueryEscape(script), "/v1/namespaces/shop/offerings",
-		"/v1/namespaces/shop/offerings/hostile", "/v1/namespaces/shop/entities",
+		"/v1/namespaces/shop/offerings/hostile", "/v1/namespaces/shop/entities", "/v1/namespaces/shop/offerings/recursive",
+		"/namespaces/shop/recursive",
 	} {
 		answer := get(handler, target)
 		body := answer.Body.String()

@@ -48,12 +48,43 @@ async function update() {
     input.closest(".field").classList.toggle("wrong", next.hasAttribute("aria-invalid"));
     input.toggleAttribute("aria-invalid", next.hasAttribute("aria-invalid"));
   }
+  // A list has room for one more element than there are.
+  for (const list of form.querySelectorAll("fieldset.list")) {
+    const fresh = page.getElementById(list.id);
+    const have = list.querySelectorAll(":scope > .element").length;
+    for (const element of fresh ? [...fresh.querySelectorAll(":scope > .element")].slice(have) : []) {
+      list.insertBefore(document.importNode(element, true), list.lastElementChild);
+    }
+  }
   history.replaceState(null, "", target);
   offerCopy();
+  offerRemove();
+}
+
+// offerRemove gives each element of a list but the last, which is room for another one, a button that empties it.
+function offerRemove() {
+  for (const list of form.querySelectorAll("fieldset.list")) {
+    const elements = [...list.querySelectorAll(":scope > .element")];
+    for (const element of elements.slice(0, -1)) {
+      if (element.querySelector(":scope > .remove")) continue;
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "remove";
+      button.textContent = "Remove " + element.querySelector("legend, label").textContent;
+      button.addEventListener("click", () => {
+        for (const input of element.querySelectorAll("input, select, textarea")) input.value = "";
+        element.hidden = true;
+        update();
+        list.querySelector(":scope > .element:last-of-type").querySelector("input, select, textarea").focus();
+      });
+      element.append(button);
+    }
+  }
 }
 
 offerCopy();
 if (form) {
+  offerRemove();
   form.addEventListener("input", () => {
     clearTimeout(waiting);
     waiting = setTimeout(update, 250);

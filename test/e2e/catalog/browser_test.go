@@ -125,6 +125,12 @@ func TestADeveloperInTheBrowser(t *testing.T) {
 	get(ctx, t, chromedp.Evaluate[string](`document.querySelector('input[name="spec.engine"]').value = ""`))
 	do(ctx, t, chromedp.SendKeys(`input[name="spec.engine"]`, "pg16"))
 	waitFor(ctx, t, "It would be admitted")
+	// A list has room for one more, and what is removed is left out.
+	do(ctx, t, chromedp.SendKeys(`input[name="spec.users[0]"]`, "anna"), chromedp.WaitVisible(`input[name="spec.users[1]"]`),
+		chromedp.SendKeys(`input[name="spec.users[1]"]`, "ben"), chromedp.WaitVisible(`input[name="spec.users[2]"]`))
+	waitFor(ctx, t, "- ben")
+	do(ctx, t, chromedp.Click(`//button[text()="Remove users 1"]`))
+	waitFor(ctx, t, "users:\n  - ben")
 	get(ctx, t, chromedp.Evaluate[bool](`navigator.clipboard.writeText = text => { window.copied = text; return Promise.resolve(); }; true`))
 	do(ctx, t, chromedp.Click("#copy"))
 	waitFor(ctx, t, "Copied.")
