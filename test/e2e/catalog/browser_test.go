@@ -20,7 +20,7 @@ import (
 )
 
 // pageTimeout is what a page and all that is done on it may take.
-const pageTimeout = 60 * time.Second
+const pageTimeout = 120 * time.Second
 
 // open starts a headless browser, which sends the token with each request; without a browser the test is skipped.
 func open(t *testing.T, bearer string) context.Context {
