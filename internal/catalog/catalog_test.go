@@ -18,6 +18,7 @@ import (
 	"github.com/kroguard/kroguard/internal/plan"
 	"github.com/kroguard/kroguard/internal/provenance"
 	"github.com/kroguard/kroguard/internal/render"
+	"github.com/kroguard/kroguard/policies"
 )
 
 func names(t *testing.T, query catalog.Query, namespace string, by *catalog.Caller) string {
@@ -327,4 +328,26 @@ func flatten(t *testing.T, values map[string][]string, path string, value any) {
 		t.Fatal(err)
 	}
 	values[path] = []string{string(text)}
+}
+
+// TestPoliciesOfOtherEnginesAreTold has Gatekeeper's policies for an instance, for what it becomes, and for something else.
+func TestPoliciesOfOtherEnginesAreTold(t *testing.T) {
+	of := func(name, kind string) policies.Policy {
+		return policies.Policy{Source: "Gatekeeper", Name: name, Title: "For " + kind, Matches: func(in *policies.Input) (bool, error) {
+			return in.Object["kind"] == kind, nil
+		}}
+	}
+	s := newSnapshot(t)
+	s.Guardrails = s.Guardrails.With([]policies.Policy{of("K/instance", "Database"), of("K/resource", "Service"), of("K/other", "Pod")}, nil)
+	got, err := catalog.Describe(t.Context(), s, "shop", "database", nil, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rules []string
+	for _, rule := range got.Guardrails {
+		rules = append(rules, fmt.Sprint(rule.Source, " ", rule.Name, " ", rule.Resources))
+	}
+	if diff := cmp.Diff([]string{" by-name true", "Gatekeeper K/instance false", "Gatekeeper K/resource true"}, rules); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 }

@@ -35,7 +35,7 @@ type Detail struct {
 	Labels   []Value `json:"labels"`
 	// Skipped are defaults and labels that depend on what an instance says.
 	Skipped []review.Skipped `json:"skipped,omitempty"`
-	// Guardrails are those that may judge an instance here.
+	// Guardrails are those that may judge an instance here, and the policies of other engines that judge a minimal one.
 	Guardrails []policies.Rule `json:"guardrails"`
 	// OnlyWhen are the fields that matter only where something else holds.
 	OnlyWhen []render.Condition `json:"onlyWhen"`
@@ -80,7 +80,7 @@ func Describe(ctx context.Context, s *review.Snapshot, namespace, name string, c
 		return nil, err
 	}
 	detail := &Detail{
-		Offering: summary(o, s.Refuser(namespace)), Guardrails: s.Rules(o, namespace),
+		Offering: summary(o, s.Refuser(namespace)),
 		Defaults: []Value{}, Labels: []Value{}, Creates: []Created{}, OnlyWhen: []render.Condition{}, Schema: json.RawMessage("null"),
 	}
 	if s.Graphs != nil {
@@ -122,6 +122,9 @@ func Describe(ctx context.Context, s *review.Snapshot, namespace, name string, c
 		return nil, err
 	}
 	detail.Creates, detail.CreatesError = created(planned), planned.RenderError
+	judged := *minimal
+	judged.Object = planned.Admitted
+	detail.Guardrails = s.Rules(ctx, &judged)
 	return detail, nil
 }
 

@@ -107,7 +107,7 @@ func printTables(out io.Writer, d *catalog.Detail) error {
 	}
 	for i := range d.Guardrails {
 		g := &d.Guardrails[i]
-		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", g.Name, g.Severity, g.Action, g.Title)
+		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", strings.TrimSpace(g.Source+" "+g.Name), g.Severity, g.Action, g.Title)
 	}
 	if len(d.Creates) > 0 {
 		fmt.Fprint(table, "\nIt becomes:\n")

@@ -1,6 +1,8 @@
 package review
 
 import (
+	"context"
+
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -48,7 +50,7 @@ func (s *Snapshot) Refuser(namespace string) func(o *offering.Offering) (reason 
 	}
 }
 
-// Rules tells of the guardrails that may judge instances of an offering in a namespace.
-func (s *Snapshot) Rules(o *offering.Offering, namespace string) []policies.Rule {
-	return s.Guardrails.Applying(s.Input(NewInstance(o, namespace, "", map[string]any{})))
+// Rules tells of what may judge instances like that of a request.
+func (s *Snapshot) Rules(ctx context.Context, request *Request) []policies.Rule {
+	return s.Guardrails.Applying(ctx, s.Input(request))
 }
