@@ -101,12 +101,14 @@ func entityOf(o *offering.Offering) (*Entity, error) {
 	return entity, nil
 }
 
+// notInTags are characters that Backstage's tags don't have.
+var notInTags = regexp.MustCompile(`[^a-z0-9+#]+`)
+
 // entityTags are tags as Backstage takes them: letters, digits and a few signs between.
 func entityTags(tags []string) []string {
-	other := regexp.MustCompile(`[^a-z0-9+#]+`)
 	var taken []string
 	for _, tag := range tags {
-		if tag = strings.Trim(other.ReplaceAllString(strings.ToLower(tag), "-"), "-"); tag != "" && len(tag) <= 63 {
+		if tag = strings.Trim(notInTags.ReplaceAllString(strings.ToLower(tag), "-"), "-"); tag != "" && len(tag) <= 63 {
 			taken = append(taken, tag)
 		}
 	}

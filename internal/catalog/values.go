@@ -114,16 +114,18 @@ type step struct {
 	index int
 }
 
+// pathToken is a step of a path: .name, [0] or ["quoted"].
+var pathToken = regexp.MustCompile(`^(?:\.([A-Za-z0-9_$-]+)|\[(\d{1,9})\]|\[("(?:[^"\\]|\\.)*")\])`)
+
 // parsePath reads a path that begins with spec.
 func parsePath(text string) ([]step, error) {
 	rest, ok := strings.CutPrefix(text, "spec")
 	if !ok || rest == "" || rest[0] != '.' && rest[0] != '[' {
 		return nil, errors.New("a value is of a field of spec, as spec.size")
 	}
-	token := regexp.MustCompile(`^(?:\.([A-Za-z0-9_$-]+)|\[(\d{1,9})\]|\[("(?:[^"\\]|\\.)*")\])`)
 	var path []step
 	for rest != "" {
-		found := token.FindStringSubmatch(rest)
+		found := pathToken.FindStringSubmatch(rest)
 		if found == nil {
 			return nil, fmt.Errorf("%q is no path of a field: write it as spec.ports[0].name, and a name with dots as [\"a.b\"]", text)
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"slices"
@@ -17,6 +16,7 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/kroguard/kroguard/internal/catalog"
 	"github.com/kroguard/kroguard/internal/review"
@@ -32,6 +32,15 @@ type catalogOptions struct {
 func (o *catalogOptions) addFlags(flags *pflag.FlagSet) {
 	o.platformFlags.addFlags(flags)
 	flags.StringVarP(&o.namespace, "namespace", "n", "default", "`namespace` that is asked about")
+}
+
+// Complete returns every flag that is wrong.
+func (o *catalogOptions) Complete() error {
+	err := o.platformFlags.Complete()
+	if problems := validation.IsDNS1123Label(o.namespace); len(problems) > 0 {
+		err = errors.Join(err, fmt.Errorf("--namespace: %q: %s", o.namespace, problems[0]))
+	}
+	return err
 }
 
 // outputFlag is -o, with the formats that a command has; the first is the default.
@@ -78,7 +87,7 @@ without any cluster.`,
 			if err := errors.Join(options.Complete(), output.Complete()); err != nil {
 				return usageError{err}
 			}
-			snapshot, err := options.load(cmd.Context(), cmd.ErrOrStderr())
+			snapshot, err := options.load(cmd.Context(), options.namespace, cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
@@ -123,7 +132,7 @@ each comes from, the guardrails that judge it, what it becomes, and example mani
 			if err := errors.Join(options.Complete(), output.Complete()); err != nil {
 				return usageError{err}
 			}
-			snapshot, err := options.load(cmd.Context(), cmd.ErrOrStderr())
+			snapshot, err := options.load(cmd.Context(), options.namespace, cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
@@ -158,7 +167,7 @@ would become of it.`,
 			if err := errors.Join(options.Complete(), err); err != nil {
 				return usageError{err}
 			}
-			snapshot, err := options.load(cmd.Context(), cmd.ErrOrStderr())
+			snapshot, err := options.load(cmd.Context(), options.namespace, cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
@@ -210,7 +219,7 @@ func newCatalogServe(options *catalogOptions) *cobra.Command {
 			if err := errors.Join(err, checkLoopback(address)); err != nil {
 				return usageError{err}
 			}
-			snapshot, err := options.load(cmd.Context(), cmd.ErrOrStderr())
+			snapshot, err := options.load(cmd.Context(), "", cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
@@ -244,29 +253,21 @@ func serveCatalog(ctx context.Context, address string, snapshot *review.Snapshot
 		Snapshot: func() *review.Snapshot { return snapshot }, Log: logr.Discard(),
 	}))
 	fmt.Fprintf(out, "the catalog is at http://%s (Ctrl-C ends it)\n", listener.Addr())
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }()
-	select {
-	case err := <-ended:
-		return err
-	case <-ctx.Done():
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	if err := server.Shutdown(ctx); err != nil {
-		return fmt.Errorf("ending the server: %w", err)
-	}
-	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
+	return serveUntil(ctx, server, listener)
 }
 
-// load reads and compiles the configuration, and checks the namespace. What is wrong in a cluster counts there as it does, and is told.
-func (o *catalogOptions) load(ctx context.Context, errOut io.Writer) (*review.Snapshot, error) {
+// load reads and compiles the configuration. A namespace that files don't have is made up; "" asks for none, so that files without any
+// have the default one. What is wrong in a cluster counts there as it does, and is told.
+func (o *catalogOptions) load(ctx context.Context, namespace string, errOut io.Writer) (*review.Snapshot, error) {
 	platform, current, err := o.platformFlags.read(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if namespace == "" && len(platform.Namespaces) == 0 {
+		namespace = o.namespace
+	}
+	if current == nil {
+		platform.AddNamespace(namespace)
 	}
 	snapshot, err := o.snapshot(ctx, platform)
 	if err != nil && (current == nil || snapshot == nil) {
@@ -275,12 +276,8 @@ func (o *catalogOptions) load(ctx context.Context, errOut io.Writer) (*review.Sn
 	if err != nil {
 		fmt.Fprintln(errOut, "Warning:", err)
 	}
-	if snapshot.Namespaces[o.namespace] == nil && len(o.configuration) > 0 {
-		platform.AddNamespace(o.namespace)
-		return o.snapshot(ctx, platform)
-	}
-	if snapshot.Namespaces[o.namespace] == nil {
-		return nil, fmt.Errorf("there is no namespace %q", o.namespace)
+	if namespace != "" && snapshot.Namespaces[namespace] == nil {
+		return nil, fmt.Errorf("there is no namespace %q", namespace)
 	}
 	return snapshot, nil
 }

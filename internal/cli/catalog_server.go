@@ -164,8 +164,13 @@ func (r *catalogRunnable) Start(ctx context.Context) error {
 		return fmt.Errorf("serving the catalog: %w", err)
 	}
 	r.log.Info("serving the catalog", "address", listener.Addr().String())
+	return serveUntil(ctx, r.server, tls.NewListener(listener, r.config))
+}
+
+// serveUntil serves until the context ends, and then what is under way.
+func serveUntil(ctx context.Context, server *http.Server, listener net.Listener) error {
 	ended := make(chan error, 1)
-	go func() { ended <- r.server.Serve(tls.NewListener(listener, r.config)) }()
+	go func() { ended <- server.Serve(listener) }()
 	select {
 	case err := <-ended:
 		return fmt.Errorf("serving the catalog: %w", err)
@@ -173,5 +178,5 @@ func (r *catalogRunnable) Start(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), catalogShutdown)
 	defer cancel()
-	return r.server.Shutdown(ctx)
+	return server.Shutdown(ctx)
 }

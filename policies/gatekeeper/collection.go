@@ -48,7 +48,9 @@ type compiledTemplate struct {
 
 type compiledConstraint struct {
 	template identity
-	policy   policies.Policy
+	// constraint is nil where it is wrong.
+	constraint *Constraint
+	policy     policies.Policy
 	// counts is not set where the constraint is not for admission.
 	counts bool
 }
@@ -75,9 +77,12 @@ func (c *Collection) Compile(ctx context.Context, objects *Objects) ([]policies.
 		id := identityOf(object)
 		template := byKind[(&unstructured.Unstructured{Object: object}).GetKind()]
 		known, ok := c.constraints[id]
-		if !ok || changed || known.template != template.id {
+		switch {
+		case !ok || known.template != template.id:
 			same = false
 			known = compileConstraint(ctx, template, object, objects.Inventory, exempt)
+		case changed && known.constraint != nil:
+			known.policy, known.counts = known.constraint.policy(ctx, objects.Inventory, exempt)
 		}
 		next[id] = known
 		if known.counts {
@@ -146,6 +151,7 @@ func compileConstraint(
 	if err != nil {
 		return broken(err)
 	}
+	compiled.constraint = constraint
 	compiled.policy, compiled.counts = constraint.policy(ctx, inventory, exempt)
 	return compiled
 }

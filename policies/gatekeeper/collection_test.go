@@ -189,8 +189,16 @@ func TestAChangeCostsWhatChanged(t *testing.T) {
 		run()
 	})
 	none := testing.AllocsPerRun(3, run)
-	if one > all/4 || none > one/10 {
-		t.Errorf("all take %v allocations, one of eight %v, none %v", all, one, none)
+	// Another inventory compiles nothing.
+	inventory := testing.AllocsPerRun(3, func() {
+		var err error
+		if given.Inventory, err = gatekeeper.NewInventory(nil); err != nil {
+			t.Fatal(err)
+		}
+		run()
+	})
+	if one > all/4 || none > one/10 || inventory > one/2 {
+		t.Errorf("all take %v allocations, one of eight %v, none %v, an inventory %v", all, one, none, inventory)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
@@ -17,6 +18,7 @@ import (
 	apivalidation "k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"github.com/kroguard/kroguard/policies/rego"
 	"github.com/kroguard/kroguard/policies/v1alpha1"
 )
 
@@ -38,8 +40,9 @@ type Constraint struct {
 	// Object is the constraint with defaults, decoded from JSON. It must not be changed.
 	Object map[string]any
 
-	match      matcher
-	parameters any
+	match matcher
+	// specialized is the template's Rego with the constraint's parameters, made when it is first needed; nil for CEL.
+	specialized func() (*rego.Policy, error)
 	// action is spec.enforcementAction; scoped are the actions by enforcement point where it is "scoped".
 	action string
 	scoped map[string][]string
@@ -61,7 +64,9 @@ func (t *Template) Constraint(object map[string]any) (*Constraint, error) {
 	if c.match, err = newMatcher(spec["match"]); err != nil {
 		return nil, fmt.Errorf("%w: spec.match: %w", ErrConstraint, err)
 	}
-	c.parameters = spec["parameters"]
+	if t.rego != nil {
+		c.specialized = sync.OnceValues(func() (*rego.Policy, error) { return t.rego.Policy(t.Kind+"/"+c.Name, spec["parameters"]) })
+	}
 	c.action, _ = spec["enforcementAction"].(string)
 	if c.action == "" {
 		c.action = "deny"

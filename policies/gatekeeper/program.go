@@ -19,7 +19,7 @@ func (c *Constraint) Program(ctx context.Context, inventory *Inventory) (policie
 	if c.Template.cel != nil {
 		return c.Template.cel.Program(c.Object), nil
 	}
-	specialized, err := c.Template.rego.Policy(c.Template.Kind+"/"+c.Name, c.parameters)
+	specialized, err := c.specialized()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConstraint, err)
 	}
