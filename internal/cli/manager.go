@@ -98,7 +98,7 @@ func assemble(
 		return fmt.Errorf("registering metrics: %w", err)
 	}
 	controllers, err := controller.Setup(mgr, controller.Options{
-		Store: store, Compiler: compiler, Certificates: source,
+		Store: store, Compiler: compiler, Certificates: source, Owner: options.owner,
 		Sources: controller.Sources{
 			Names: options.sources.names, Inventory: options.sources.inventory, CEL: driver, Gatekeeper: templates, Recorder: others,
 		},

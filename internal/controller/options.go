@@ -41,6 +41,9 @@ type Options struct {
 	Settings review.Settings
 	// Registration says how the API server reaches kroguard; its CABundle is overwritten.
 	Registration registration.Options
+	// Owner is the name of the ClusterRole that owns the webhook configurations, so that the garbage collector removes them with it;
+	// empty for none.
+	Owner string
 	// Certificates has the CA bundle.
 	Certificates Certificates
 	// SettleTime is how long a new rule takes to be in force; 0 stands for DefaultSettleTime.

@@ -79,7 +79,7 @@ func Setup(mgr manager.Manager, options Options) (*Controllers, error) {
 	configurations := &WebhookConfigurationReconciler{
 		cached: mgr.GetCache(), live: mgr.GetAPIReader(), writer: mgr.GetClient(),
 		store: options.Store, options: options.Registration, certificates: options.Certificates, settleTime: options.SettleTime,
-		limit: rate.NewLimiter(writesPerSecond, writeBurst),
+		limit: rate.NewLimiter(writesPerSecond, writeBurst), owner: options.Owner,
 	}
 	own := builder.WithPredicates(predicate.NewPredicateFuncs(func(object client.Object) bool { return object.GetName() == registration.Name }))
 	err = newBuilder(mgr, "webhook-configuration").

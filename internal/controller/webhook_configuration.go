@@ -2,6 +2,7 @@ package controller
 
 import (
 	"maps"
+	"slices"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -62,15 +63,29 @@ func (c configurations) objects() []client.Object {
 	return objects
 }
 
-// hasMeta reports whether labels and annotations have what they should.
+// hasMeta reports whether labels, annotations and owners have what they should.
 func hasMeta(have, want *metav1.ObjectMeta) bool {
-	return includes(have.Labels, want.Labels) && includes(have.Annotations, want.Annotations)
+	return includes(have.Labels, want.Labels) && includes(have.Annotations, want.Annotations) &&
+		equality.Semantic.DeepEqual(have.OwnerReferences, owners(have, want))
 }
 
-// setMeta adds labels and annotations.
+// setMeta adds labels, annotations and owners.
 func setMeta(to, want *metav1.ObjectMeta) {
 	to.Labels = merged(to.Labels, want.Labels)
 	to.Annotations = merged(to.Annotations, want.Annotations)
+	to.OwnerReferences = owners(to, want)
+}
+
+// owners are those that an object has, with the ones that it should have in place of others of their kind: an owner of an earlier
+// installation that is gone would have the garbage collector delete the object.
+func owners(have, want *metav1.ObjectMeta) []metav1.OwnerReference {
+	if len(want.OwnerReferences) == 0 {
+		return have.OwnerReferences
+	}
+	kept := slices.DeleteFunc(slices.Clone(have.OwnerReferences), func(owner metav1.OwnerReference) bool {
+		return slices.ContainsFunc(want.OwnerReferences, func(wanted metav1.OwnerReference) bool { return owner.Kind == wanted.Kind })
+	})
+	return append(kept, want.OwnerReferences...)
 }
 
 func includes(have, want map[string]string) bool {

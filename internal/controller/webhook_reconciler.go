@@ -12,7 +12,9 @@ import (
 
 	"golang.org/x/time/rate"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -50,11 +52,15 @@ type WebhookConfigurationReconciler struct {
 	certificates Certificates
 	settleTime   time.Duration
 	limit        *rate.Limiter
+	// owner is the name of the ClusterRole that owns the configurations; empty for none.
+	owner string
 
 	// mu is held while the configurations are read, compared and written; the memories below are its.
 	mu           sync.Mutex
 	retention    retention
 	observations observations
+	// ownerFound is the owner when it was last read.
+	ownerFound *metav1.OwnerReference
 
 	// inPlace is the CA bundle of the configurations when they were last seen to be as they should.
 	inPlace atomic.Pointer[[]byte]
@@ -107,6 +113,9 @@ func (r *WebhookConfigurationReconciler) ensure(
 	if err != nil {
 		return 0, err
 	}
+	if options.Owner, err = r.ownerReference(ctx, current); err != nil {
+		return 0, err
+	}
 	both, either := current.registered()
 	r.observations.observe(both, time.Now())
 	kept, again := r.retention.keep(either, resources, time.Now())
@@ -132,6 +141,37 @@ func (r *WebhookConfigurationReconciler) ensure(
 	r.inPlace.Store(&options.CABundle)
 	log.FromContext(ctx).Info("wrote the webhook configurations", "kinds", len(both))
 	return again, nil
+}
+
+// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=clusterroles,resourceNames=kroguard,verbs=get
+
+// ownerReference is the owner of the configurations. It is read again before one is created: an owner that was replaced has another
+// UID, which is why the garbage collector deleted it, and one that is gone is being uninstalled, after which nothing may come back.
+func (r *WebhookConfigurationReconciler) ownerReference(ctx context.Context, current configurations) (*metav1.OwnerReference, error) {
+	if r.owner == "" {
+		return nil, nil
+	}
+	if r.ownerFound != nil && current.mutating != nil && current.validating != nil {
+		return r.ownerFound, nil
+	}
+	found, err := readOwner(ctx, r.live, r.owner)
+	if err != nil {
+		return nil, err
+	}
+	r.ownerFound = found
+	return found, nil
+}
+
+// readOwner makes the reference to a ClusterRole.
+func readOwner(ctx context.Context, live client.Reader, name string) (*metav1.OwnerReference, error) {
+	role := &metav1.PartialObjectMetadata{}
+	role.SetGroupVersionKind(rbacv1.SchemeGroupVersion.WithKind("ClusterRole"))
+	if err := live.Get(ctx, client.ObjectKey{Name: name}, role); err != nil {
+		return nil, fmt.Errorf("reading ClusterRole %s, which --owner-clusterrole has own the webhook configurations: %w", name, err)
+	}
+	return &metav1.OwnerReference{
+		APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRole", Name: name, UID: role.GetUID(),
+	}, nil
 }
 
 // needed are the kinds whose instances must be judged, as far as the caches know.

@@ -30,6 +30,9 @@ func Build(options Options, resources []runtimeschema.GroupResource) (
 		Labels:      map[string]string{labelName: Name},
 		Annotations: map[string]string{annotationEnforcer: "true"},
 	}
+	if options.Owner != nil {
+		meta.OwnerReferences = []metav1.OwnerReference{*options.Owner}
+	}
 	mutating := &admissionregistrationv1.MutatingWebhookConfiguration{
 		TypeMeta: metav1.TypeMeta{
 			APIVersion: admissionregistrationv1.SchemeGroupVersion.String(), Kind: "MutatingWebhookConfiguration",

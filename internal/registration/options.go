@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 )
 
@@ -32,6 +33,8 @@ type Options struct {
 	KroUsers []string
 	// ExcludedNamespaces are never intercepted: kroguard's own. kube-system is always among them.
 	ExcludedNamespaces []string
+	// Owner is what the garbage collector removes both configurations with; nil for nothing.
+	Owner *metav1.OwnerReference
 	// TimeoutSeconds is how long the API server waits, from 1 to MaxTimeoutSeconds; 0 stands for the maximum.
 	TimeoutSeconds int32
 }

@@ -9,6 +9,10 @@ type Options struct {
 	// WithoutKro leaves out kro's controller and its CustomResourceDefinitions.
 	WithoutKro bool
 
+	// WithControllerManager starts the kube-controller-manager, too, with the controllers that do something where there are no nodes:
+	// the garbage collector, and those of namespaces and service accounts.
+	WithControllerManager bool
+
 	// APIServerArgs, EtcdArgs and KroArgs are appended to the programs' arguments; where a flag is
 	// given twice the last one counts.
 	APIServerArgs []string

@@ -21,9 +21,11 @@ const (
 	Etcd      Part = "etcd"
 	APIServer Part = "kube-apiserver"
 	Kro       Part = "kro"
+	// ControllerManager is there with Options.WithControllerManager.
+	ControllerManager Part = "kube-controller-manager"
 )
 
-// Parts are all parts, in the order they start.
+// Parts are the parts that there are by default, in the order they start.
 func Parts() []Part { return []Part{Etcd, APIServer, Kro} }
 
 // stopGrace is what a part gets between SIGTERM and SIGKILL. kro needs a few milliseconds; the API

@@ -19,6 +19,8 @@ import (
 type ControlPlane struct {
 	options  Options
 	binaries binaries.Paths
+	// controllerManagerPath is empty without Options.WithControllerManager.
+	controllerManagerPath string
 
 	dir         string // temporary, removed by Stop
 	logDir      string
@@ -46,7 +48,12 @@ func Start(ctx context.Context, o Options) (*ControlPlane, error) {
 	p := &ControlPlane{
 		options:  o,
 		binaries: paths,
-		crashed:  make(chan error, len(Parts())),
+		crashed:  make(chan error, len(Parts())+1),
+	}
+	if o.WithControllerManager {
+		if p.controllerManagerPath, err = binaries.EnsureTool(ctx, o.Binaries, binaries.ControllerManager); err != nil {
+			return nil, err
+		}
 	}
 	if err := p.start(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start the control plane: %w", err), p.Stop())
@@ -64,6 +71,9 @@ func (p *ControlPlane) start(ctx context.Context) error {
 	steps := []func() (*part, error){p.etcd, p.apiServer}
 	if !p.options.WithoutKro {
 		steps = append(steps, p.kro)
+	}
+	if p.controllerManagerPath != "" {
+		steps = append(steps, p.controllerManager)
 	}
 	for _, newPart := range steps {
 		part, err := newPart()

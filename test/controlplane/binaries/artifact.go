@@ -14,7 +14,7 @@ type artifact struct {
 	make func(ctx context.Context, g goCommand, out string) error
 }
 
-// artifacts are all there are.
+// artifacts are those of a control plane.
 type artifacts struct {
 	reaper, etcd, apiServer, kubectl, kro, kroCRDs artifact
 }
@@ -25,14 +25,22 @@ const (
 	kroModule        = "github.com/kubernetes-sigs/kro"
 )
 
-func (s source) artifacts() (artifacts, error) {
+// artifacts are the ones of the given versions of Kubernetes and kro; "" stands for the default.
+func (s source) artifacts(kubernetes, kro string) (artifacts, error) {
+	kubernetesPin, err := s.versioned("kubernetes", kubernetes)
+	if err != nil {
+		return artifacts{}, err
+	}
+	kroPin, err := s.versioned("kro", kro)
+	if err != nil {
+		return artifacts{}, err
+	}
+	pins := map[string]string{kubernetesModule: kubernetesPin, etcdModule: s.pin("etcd"), kroModule: kroPin}
 	versions := make(map[string]string)
-	for dir, module := range map[string]string{"kubernetes": kubernetesModule, "etcd": etcdModule, "kro": kroModule} {
-		version, err := pinnedVersion(s.pin(dir), module)
-		if err != nil {
+	for module, pin := range pins {
+		if versions[module], err = pinnedVersion(pin, module); err != nil {
 			return artifacts{}, err
 		}
-		versions[module] = version
 	}
 	reaper := filepath.Join(string(s), "reaper")
 	reaperVersion, err := contentVersion(reaper)
@@ -40,9 +48,9 @@ func (s source) artifacts() (artifacts, error) {
 		return artifacts{}, err
 	}
 
-	program := func(name, dir, module, pkg, stamp string) artifact {
+	program := func(name, module, pkg, stamp string) artifact {
 		return artifact{name: name, version: versions[module], make: func(ctx context.Context, g goCommand, out string) error {
-			return g.build(ctx, s.pin(dir), module+pkg, stamp, out)
+			return g.build(ctx, pins[module], module+pkg, stamp, out)
 		}}
 	}
 	stamp := kubernetesStamp(versions[kubernetesModule])
@@ -50,12 +58,12 @@ func (s source) artifacts() (artifacts, error) {
 		reaper: artifact{name: "reaper", version: reaperVersion, make: func(ctx context.Context, g goCommand, out string) error {
 			return g.build(ctx, reaper, ".", "", out)
 		}},
-		etcd:      program("etcd", "etcd", etcdModule, "", ""),
-		apiServer: program("kube-apiserver", "kubernetes", kubernetesModule, "/cmd/kube-apiserver", stamp),
-		kubectl:   program("kubectl", "kubernetes", kubernetesModule, "/cmd/kubectl", stamp),
-		kro:       program("kro", "kro", kroModule, "/cmd/controller", ""),
+		etcd:      program("etcd", etcdModule, "", ""),
+		apiServer: program("kube-apiserver", kubernetesModule, "/cmd/kube-apiserver", stamp),
+		kubectl:   program("kubectl", kubernetesModule, "/cmd/kubectl", stamp),
+		kro:       program("kro", kroModule, "/cmd/controller", ""),
 		kroCRDs: artifact{name: "kro-crds", version: versions[kroModule], make: func(ctx context.Context, g goCommand, out string) error {
-			return g.copyFromModule(ctx, s.pin("kro"), kroModule, "helm/crds", out)
+			return g.copyFromModule(ctx, kroPin, kroModule, "helm/crds", out)
 		}},
 	}, nil
 }

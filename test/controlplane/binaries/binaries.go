@@ -1,6 +1,7 @@
 package binaries
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"os"
@@ -13,6 +14,9 @@ const (
 	// AssetsEnv names the environment variable, known from envtest, of a folder whose kube-apiserver,
 	// etcd and kubectl are used as they are, of whatever version.
 	AssetsEnv = "KUBEBUILDER_ASSETS"
+	// KubernetesEnv and KroEnv name the environment variables that choose another version, as 1.37 or 0.9.3.
+	KubernetesEnv = "KROGUARD_KUBERNETES"
+	KroEnv        = "KROGUARD_KRO"
 )
 
 // Options says where binaries come from and go to. The zero value is what tests want.
@@ -23,6 +27,9 @@ type Options struct {
 	// AssetsDir is a folder that may hold kube-apiserver, etcd and kubectl; what it lacks is built.
 	// By default it is $KUBEBUILDER_ASSETS if set, else everything is built.
 	AssetsDir string
+	// Kubernetes and Kro are versions other than the default ones, as the folders of build/ are named: 1.37, 0.9.3. By default they are
+	// $KROGUARD_KUBERNETES and $KROGUARD_KRO.
+	Kubernetes, Kro string
 	// WithoutKro leaves kro out.
 	WithoutKro bool
 	// Progress receives a few lines while something is built, nothing otherwise. By default it is
@@ -57,21 +64,16 @@ func Ensure(ctx context.Context, o Options) (Paths, error) {
 	if err != nil {
 		return Paths{}, err
 	}
-	if o.CacheDir == "" {
-		o.CacheDir = filepath.Join(src.repository(), ".cache", "controlplane")
-	}
-	all, err := src.artifacts()
+	all, err := src.artifacts(o.Kubernetes, o.Kro)
 	if err != nil {
 		return Paths{}, err
 	}
-	c := cache{dir: o.CacheDir, progress: o.Progress}
-
 	var paths Paths
-	// In this order: the reaper builds in a second and runs the other builds.
-	if paths.Reaper, err = c.ensure(ctx, all.reaper); err != nil {
+	c, err := o.cache(ctx, src, all.reaper)
+	if err != nil {
 		return Paths{}, err
 	}
-	c.reaper = paths.Reaper
+	paths.Reaper = c.reaper
 	type want struct {
 		path *string
 		artifact
@@ -95,11 +97,25 @@ func Ensure(ctx context.Context, o Options) (Paths, error) {
 	return paths, nil
 }
 
+// cache is the cache with the reaper in it, which builds in a second and runs the other builds.
+func (o *Options) cache(ctx context.Context, src source, reaper artifact) (cache, error) {
+	dir := o.CacheDir
+	if dir == "" {
+		dir = filepath.Join(src.repository(), ".cache", "controlplane")
+	}
+	c := cache{dir: dir, progress: o.Progress}
+	var err error
+	c.reaper, err = c.ensure(ctx, reaper)
+	return c, err
+}
+
 // complete fills in the defaults that the environment gives.
 func (o *Options) complete() error {
 	if o.Progress == nil {
 		o.Progress = os.Stderr
 	}
+	o.Kubernetes = cmp.Or(o.Kubernetes, os.Getenv(KubernetesEnv))
+	o.Kro = cmp.Or(o.Kro, os.Getenv(KroEnv))
 	for _, dir := range []struct {
 		path *string
 		env  string

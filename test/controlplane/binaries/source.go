@@ -60,6 +60,23 @@ func (s source) pin(name string) string {
 	return filepath.Join(string(s), "build", name)
 }
 
+// versioned is the folder that pins another version of what pin(name) does: the one named after the version.
+func (s source) versioned(name, version string) (string, error) {
+	if version == "" {
+		return s.pin(name), nil
+	}
+	dir := s.pin(name + "-" + version)
+	if _, err := os.Stat(filepath.Join(dir, "go.mod")); err != nil {
+		others, _ := filepath.Glob(s.pin(name + "-*"))
+		for i := range others {
+			others[i] = strings.TrimPrefix(filepath.Base(others[i]), name+"-")
+		}
+		return "", fmt.Errorf("no %s %s is pinned in %s: there are the default and %s",
+			name, version, filepath.Join(modulePath, "build"), strings.Join(others, ", "))
+	}
+	return dir, nil
+}
+
 // pinnedVersion reads the version that the go.mod file in dir requires of a module. Reading one line
 // needs neither `go` nor a parser: `go mod tidy` formats these files.
 func pinnedVersion(dir, module string) (string, error) {

@@ -73,3 +73,25 @@ func TestKubernetesStampSetsWhatClientsCompare(t *testing.T) {
 		}
 	}
 }
+
+func TestAnotherVersionIsAFolderNamedAfterIt(t *testing.T) {
+	src, err := findSource()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ kubernetes, kro, want string }{
+		{"1.37", "", "v1.37."}, {"", "0.9.3", "v0.9.3"},
+	} {
+		all, err := src.artifacts(c.kubernetes, c.kro)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := all.apiServer.version + all.kro.version; !strings.Contains(got, c.want) {
+			t.Errorf("%+v: got %s", c, got)
+		}
+	}
+	_, err = src.artifacts("1.2", "")
+	if err == nil || !strings.Contains(err.Error(), "no kubernetes 1.2 is pinned in test/controlplane/build: there are the default and 1.37") {
+		t.Errorf("got %v", err)
+	}
+}

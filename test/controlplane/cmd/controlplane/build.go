@@ -5,6 +5,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/kroguard/kroguard/test/controlplane/binaries"
 )
@@ -41,5 +43,18 @@ func assets(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 		return err
 	}
 	_, err = fmt.Fprintln(stdout, dir)
+	return err
+}
+
+// tool fills the cache with a program that no control plane needs, and prints its path and nothing else.
+func tool(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	if len(args) != 1 || strings.HasPrefix(args[0], "-") || !slices.Contains(binaries.Tools(), binaries.Tool(args[0])) {
+		return fmt.Errorf("%w: tool: give one of %s", errUsage, strings.Trim(fmt.Sprint(binaries.Tools()), "[]"))
+	}
+	path, err := binaries.EnsureTool(ctx, binaries.Options{Progress: stderr}, binaries.Tool(args[0]))
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(stdout, path)
 	return err
 }

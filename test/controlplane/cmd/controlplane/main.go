@@ -20,6 +20,7 @@ kro controller, on free ports of this machine, without containers and without ro
 Usage:
   controlplane build          compile what is not in the cache yet and print the paths
   controlplane assets         the same, and print a folder with the programs under their plain names
+  controlplane tool NAME      compile another program that tests use, and print its path
   controlplane up [flags]     start a control plane that lasts until Ctrl-C (flags: controlplane up --help)
 
 Examples:
@@ -34,6 +35,8 @@ Examples:
 
 Environment:
   KROGUARD_CONTROLPLANE_CACHE   the cache; by default .cache/controlplane in the repository
+  KROGUARD_KUBERNETES           another version of Kubernetes that is pinned, as 1.37
+  KROGUARD_KRO                  another version of kro that is pinned, as 0.9.3
   KUBEBUILDER_ASSETS            a folder whose kube-apiserver, etcd and kubectl are used as they are
 `
 
@@ -79,6 +82,8 @@ func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 		return build(ctx, args, stdout, stderr)
 	case "assets":
 		return assets(ctx, args, stdout, stderr)
+	case "tool":
+		return tool(ctx, args, stdout, stderr)
 	case "up":
 		return up(ctx, args, stdout, stderr)
 	default:
