@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -98,7 +99,7 @@ func TestConfigurationsDontComeBackWithoutTheirOwner(t *testing.T) {
 		}
 	}
 	_, err = r.Reconcile(t.Context(), everything())
-	if err == nil || !strings.Contains(err.Error(), "reading ClusterRole kroguard, which --owner-clusterrole has own") {
+	if !errors.Is(err, errNoOwner) || !strings.Contains(err.Error(), "there is no ClusterRole kroguard") {
 		t.Errorf("got %v", err)
 	}
 	if current, err = read(t.Context(), c); err != nil || !current.upToDate() {

@@ -35,6 +35,7 @@ var (
 	errNoBundle   = errors.New("the CA bundle of the webhook server is not known yet")
 	errNotWritten = errors.New("the webhook configurations are not written yet")
 	errNoSnapshot = errors.New("the first snapshot is not published yet")
+	errNoOwner    = errors.New("the webhook configurations' owner (--owner-clusterrole) is gone, so they are not written")
 )
 
 // Creating can't be limited to a name. Reading and writing are, which the field selectors of CacheOptions make possible.
@@ -166,7 +167,10 @@ func (r *WebhookConfigurationReconciler) ownerReference(ctx context.Context, cur
 func readOwner(ctx context.Context, live client.Reader, name string) (*metav1.OwnerReference, error) {
 	role := &metav1.PartialObjectMetadata{}
 	role.SetGroupVersionKind(rbacv1.SchemeGroupVersion.WithKind("ClusterRole"))
-	if err := live.Get(ctx, client.ObjectKey{Name: name}, role); err != nil {
+	if err := live.Get(ctx, client.ObjectKey{Name: name}, role); apierrors.IsNotFound(err) {
+		// Not as an error that says "not found": that is what a lost race looks like.
+		return nil, fmt.Errorf("%w: there is no ClusterRole %s", errNoOwner, name)
+	} else if err != nil {
 		return nil, fmt.Errorf("reading ClusterRole %s, which --owner-clusterrole has own the webhook configurations: %w", name, err)
 	}
 	return &metav1.OwnerReference{
