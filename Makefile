@@ -40,7 +40,7 @@ STEP := $(SUMMARY) step -results $(RESULTS) -name
 MODULES := $(patsubst %/,%,$(dir $(wildcard go.mod test/*/go.mod)))
 KUSTOMIZATIONS := $(sort $(patsubst %/,%,$(dir $(wildcard config/*/kustomization.yaml config/*/*/kustomization.yaml))))
 # What `make generate` writes and git must have.
-GENERATED := config/crd/bases config/rbac/role.yaml ':(glob)**/zz_generated.*'
+GENERATED := config/crd/bases config/rbac/role.yaml charts/kroguard ':(glob)**/zz_generated.*'
 
 ##@ General
 
@@ -82,10 +82,11 @@ verify-markers:
 		END {exit bad}'
 
 .PHONY: generate
-generate: verify-markers $(CONTROLLER_GEN) ## Regenerate deep copies, CRDs and RBAC.
+generate: verify-markers $(CONTROLLER_GEN) ## Regenerate deep copies, CRDs, RBAC, and the chart's part of them.
 	$(CONTROLLER_GEN) object paths=./policies/v1alpha1
 	$(CONTROLLER_GEN) crd paths=./policies/v1alpha1 output:crd:dir=config/crd/bases
 	$(CONTROLLER_GEN) rbac:roleName=kroguard $(foreach dir,$(wildcard internal webhook),paths=./$(dir)/...) output:rbac:dir=config/rbac
+	go run ./charts/generate
 
 .PHONY: fmt
 fmt: $(GOLANGCI_LINT) ## Format Go code and sort its imports.

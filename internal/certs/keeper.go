@@ -15,7 +15,7 @@ import (
 
 // The permission can't be limited to the one Secret: cert-controller's own cache lists all of kroguard's namespace.
 //
-// +kubebuilder:rbac:groups="",namespace=kroguard-system,resources=secrets,verbs=get;list;watch;create;update
+// +kubebuilder:rbac:groups="",namespace=kroguard-system,resources=secrets,verbs=list;watch;create;update
 
 // keeper follows the Secret: what is in it is served, and where it is gone it is made anew.
 type keeper struct {
@@ -24,6 +24,8 @@ type keeper struct {
 	key    types.NamespacedName
 	dir    string
 	source *Source
+	// owner is Options.Owner.
+	owner func(context.Context) (*metav1.OwnerReference, error)
 	// written is what the files hold; only Reconcile touches it, which runs once at a time.
 	written *material
 }
@@ -71,6 +73,13 @@ func (k *keeper) create(ctx context.Context) error {
 			Labels:    map[string]string{"app.kubernetes.io/name": "kroguard"},
 		},
 		Type: corev1.SecretTypeOpaque,
+	}
+	if k.owner != nil {
+		owner, err := k.owner(ctx)
+		if err != nil {
+			return fmt.Errorf("creating Secret %s: %w", k.key, err)
+		}
+		secret.OwnerReferences = []metav1.OwnerReference{*owner}
 	}
 	if err := k.writer.Create(ctx, secret); err != nil && !apierrors.IsAlreadyExists(err) {
 		return fmt.Errorf("creating Secret %s: %w", k.key, err)

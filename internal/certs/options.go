@@ -1,9 +1,11 @@
 package certs
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
 )
@@ -15,6 +17,8 @@ type Options struct {
 	// DNSNames are the names that the API server may call the webhook server by: service.namespace.svc, or localhost. At
 	// least one.
 	DNSNames []string
+	// Owner is what the garbage collector removes the Secret with; nil for nothing. It is asked before the Secret is created.
+	Owner func(context.Context) (*metav1.OwnerReference, error)
 	// Dir is where the certificate's files are written, readable by the own user only; empty stands for a temporary
 	// directory that is removed at the end.
 	Dir string

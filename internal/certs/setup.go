@@ -42,7 +42,7 @@ func Setup(ctx context.Context, mgr manager.Manager, options Options) (*Source, 
 	if err != nil {
 		return nil, err
 	}
-	k := &keeper{reader: secrets, writer: mgr.GetClient(), key: options.secretKey(), dir: dir, source: certificates}
+	k := &keeper{reader: secrets, writer: mgr.GetClient(), key: options.secretKey(), dir: dir, source: certificates, owner: options.Owner}
 	// cert-controller gives up, and the manager with it, where it finds no Secret.
 	if err := k.create(ctx); err != nil {
 		return nil, err

@@ -11,11 +11,13 @@ import (
 	krov1alpha1 "github.com/kubernetes-sigs/kro/api/v1alpha1"
 	"github.com/prometheus/client_golang/prometheus"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
@@ -69,6 +71,7 @@ func assemble(
 ) error {
 	source, err := certs.Setup(ctx, mgr, certs.Options{
 		Namespace: options.namespace, SecretName: options.secretName, DNSNames: options.dnsNames(), Dir: options.certDir,
+		Owner: options.ownerOf(mgr.GetAPIReader()),
 	})
 	if err != nil {
 		return fmt.Errorf("setting up certificates: %w", err)
@@ -98,7 +101,7 @@ func assemble(
 		return fmt.Errorf("registering metrics: %w", err)
 	}
 	controllers, err := controller.Setup(mgr, controller.Options{
-		Store: store, Compiler: compiler, Certificates: source, Owner: options.owner,
+		Store: store, Compiler: compiler, Certificates: source, Owner: options.owner, AwaitReadiness: options.webhookURL == "" && options.healthAddress != "0",
 		Sources: controller.Sources{
 			Names: options.sources.names, Inventory: options.sources.inventory, CEL: driver, Gatekeeper: templates, Recorder: others,
 		},
@@ -121,9 +124,11 @@ func assemble(
 	if err := options.catalog.add(mgr, log.WithName("catalog"), store, source, authorizer); err != nil {
 		return err
 	}
+	started := onlyAfter(source.Check, mgr.GetWebhookServer().StartedChecker())
 	return addChecks(mgr, map[string]healthz.Checker{
-		"shutdown": drain.check, "certificate": source.Check, "configuration": controllers.Ready,
-		"webhooks": onlyAfter(source.Check, mgr.GetWebhookServer().StartedChecker()),
+		"shutdown": drain.check, "certificate": source.Check, "webhooks": started,
+		// The last of them: what it takes for ready is written into the webhook configurations.
+		"configuration": onlyAfter(started, controllers.Ready),
 	})
 }
 
@@ -205,6 +210,14 @@ func (o *serveOptions) clientConfig() registration.ClientConfig {
 		return registration.ClientConfig{URL: o.webhookURL}
 	}
 	return registration.ClientConfig{Service: &registration.Service{Namespace: o.namespace, Name: o.serviceName}}
+}
+
+// ownerOf reads the owner of what kroguard makes; nil where there is none.
+func (o *serveOptions) ownerOf(reader client.Reader) func(context.Context) (*metav1.OwnerReference, error) {
+	if o.owner == "" {
+		return nil
+	}
+	return func(ctx context.Context) (*metav1.OwnerReference, error) { return controller.ReadOwner(ctx, reader, o.owner) }
 }
 
 // dnsNames are the names that the serving certificate is for.

@@ -58,7 +58,7 @@ func (o *serveOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.webhookAddress, "webhook-address", ":9443", "`address` that the webhooks listen on (TLS)")
 	flags.StringVar(&o.webhookURL, "webhook-url", "", "base `URL` by which the API server reaches the webhooks, for running outside the cluster; default: through the Service")
 	flags.StringVar(&o.serviceName, "service-name", "kroguard-webhook", "`name` of the Service by which the API server reaches the webhooks")
-	flags.StringVar(&o.owner, "owner-clusterrole", "", "`name` of the ClusterRole to own the webhook configurations: the garbage collector removes them with it")
+	flags.StringVar(&o.owner, "owner-clusterrole", "", "`name` of the ClusterRole to own the webhook configurations and the Secret: the garbage collector removes them with it")
 	flags.StringVar(&o.secretName, "cert-secret", "kroguard-webhook-cert", "`name` of the Secret that keeps the serving certificate")
 	flags.StringVar(&o.healthAddress, "health-address", ":8081", "`address` of /healthz and /readyz; 0 switches them off")
 	flags.StringVar(&o.metricsAddress, "metrics-address", ":8080", "`address` of /metrics; 0 switches it off")

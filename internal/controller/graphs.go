@@ -18,7 +18,7 @@ import (
 	"github.com/kroguard/kroguard/internal/render"
 )
 
-// +kubebuilder:rbac:groups=internal.kro.run,resources=graphrevisions,verbs=get;list;watch
+// +kubebuilder:rbac:groups=internal.kro.run,resources=graphrevisions,verbs=list;watch
 
 const (
 	// revisionCRD is the CRD of kro's GraphRevision.

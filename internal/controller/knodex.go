@@ -4,7 +4,7 @@ import (
 	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// +kubebuilder:rbac:groups=knodex.io,resources=projects,verbs=get;list;watch
+// +kubebuilder:rbac:groups=knodex.io,resources=projects,verbs=list;watch
 
 // knodexCRD is the CRD of the Knodex Project.
 const knodexCRD = "projects.knodex.io"

@@ -44,6 +44,9 @@ type Options struct {
 	// Owner is the name of the ClusterRole that owns the webhook configurations, so that the garbage collector removes them with it;
 	// empty for none.
 	Owner string
+	// AwaitReadiness has webhook configurations that don't exist yet written only when Ready has held for a moment: a Service sends
+	// requests to ready replicas only. Something must ask for Ready.
+	AwaitReadiness bool
 	// Certificates has the CA bundle.
 	Certificates Certificates
 	// SettleTime is how long a new rule takes to be in force; 0 stands for DefaultSettleTime.

@@ -81,6 +81,9 @@ func Setup(mgr manager.Manager, options Options) (*Controllers, error) {
 		store: options.Store, options: options.Registration, certificates: options.Certificates, settleTime: options.SettleTime,
 		limit: rate.NewLimiter(writesPerSecond, writeBurst), owner: options.Owner,
 	}
+	if options.AwaitReadiness {
+		configurations.announce = announceTime
+	}
 	own := builder.WithPredicates(predicate.NewPredicateFuncs(func(object client.Object) bool { return object.GetName() == registration.Name }))
 	err = newBuilder(mgr, "webhook-configuration").
 		Watches(&admissionregistrationv1.MutatingWebhookConfiguration{}, enqueueEverything(), own).

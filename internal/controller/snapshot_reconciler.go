@@ -23,10 +23,10 @@ import (
 	"github.com/kroguard/kroguard/policies/v1alpha1"
 )
 
-// +kubebuilder:rbac:groups=kro.run,resources=resourcegraphdefinitions,verbs=get;list;watch
-// +kubebuilder:rbac:groups=kroguard.io,resources=projects;guardrails;guardrailexceptions,verbs=get;list;watch
-// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
-// +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,verbs=get;list;watch
+// +kubebuilder:rbac:groups=kro.run,resources=resourcegraphdefinitions,verbs=list;watch
+// +kubebuilder:rbac:groups=kroguard.io,resources=projects;guardrails;guardrailexceptions,verbs=list;watch
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=list;watch
+// +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,verbs=list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // SnapshotReconciler publishes a snapshot of the configuration whenever anything of it changes.

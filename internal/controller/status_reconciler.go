@@ -25,7 +25,7 @@ const (
 	maxExpiryWait = time.Hour
 )
 
-// +kubebuilder:rbac:groups=kroguard.io,resources=guardrails/status;projects/status;guardrailexceptions/status,verbs=get;patch
+// +kubebuilder:rbac:groups=kroguard.io,resources=guardrails/status;projects/status;guardrailexceptions/status,verbs=patch
 
 // StatusReconciler reports in statuses what became of Guardrails, Projects and GuardrailExceptions in the published snapshot.
 // Replicas write the same; a status that is right already is not written.

@@ -28,6 +28,9 @@ func (c configurations) registered() (both, either []runtimeschema.GroupResource
 // stay. An object that is as it should be already is nil in the result, one that doesn't exist has no resourceVersion.
 func (c configurations) desired(options registration.Options, resources []runtimeschema.GroupResource) configurations {
 	mutating, validating := registration.Build(options, resources)
+	if options.Owner != nil && c.validating != nil {
+		registration.OwnedBy(mutating, c.validating)
+	}
 	var next configurations
 	switch have := c.mutating; {
 	case have == nil:
@@ -48,8 +51,11 @@ func (c configurations) desired(options registration.Options, resources []runtim
 	return next
 }
 
+// none reports whether neither exists.
+func (c configurations) none() bool { return c.mutating == nil && c.validating == nil }
+
 // upToDate reports whether there is nothing to write.
-func (c configurations) upToDate() bool { return c.mutating == nil && c.validating == nil }
+func (c configurations) upToDate() bool { return c.none() }
 
 // objects are those that exist, the validating one first: it fails closed.
 func (c configurations) objects() []client.Object {

@@ -29,13 +29,18 @@ import (
 const (
 	writesPerSecond = 1
 	writeBurst      = 20
+	// announceTime is what a Service takes, once a probe found a replica ready: the kubelet's report, the endpoints, and kube-proxy on the
+	// API server's node. A Deployment's minReadySeconds is longer, so that a rollout is complete when the configurations are in place.
+	announceTime = 2 * time.Second
+	// pollReady is how often readiness is looked at until then.
+	pollReady = 200 * time.Millisecond
 )
 
 var (
 	errNoBundle   = errors.New("the CA bundle of the webhook server is not known yet")
 	errNotWritten = errors.New("the webhook configurations are not written yet")
 	errNoSnapshot = errors.New("the first snapshot is not published yet")
-	errNoOwner    = errors.New("the webhook configurations' owner (--owner-clusterrole) is gone, so they are not written")
+	errNoOwner    = errors.New("the owner of what kroguard makes (--owner-clusterrole) is gone, so nothing is made")
 )
 
 // Creating can't be limited to a name. Reading and writing are, which the field selectors of CacheOptions make possible.
@@ -55,6 +60,14 @@ type WebhookConfigurationReconciler struct {
 	limit        *rate.Limiter
 	// owner is the name of the ClusterRole that owns the configurations; empty for none.
 	owner string
+
+	// announce is how long this replica must have been ready before it writes configurations where there are none: the time that a
+	// Service takes to send it requests. Zero where no Service is in between.
+	announce time.Duration
+	// readySince is when Ready first held, in nanoseconds since 1970; 0 before.
+	readySince atomic.Int64
+	// waiting says that there are no configurations, and that they wait for readiness.
+	waiting atomic.Bool
 
 	// mu is held while the configurations are read, compared and written; the memories below are its.
 	mu           sync.Mutex
@@ -82,16 +95,35 @@ func (r *WebhookConfigurationReconciler) Reconcile(ctx context.Context, _ reconc
 	return reconcile.Result{RequeueAfter: again}, err
 }
 
-// Ready is a readiness check: a snapshot is published, and the API server knows where to call with which CA.
+// Ready is a readiness check: a snapshot is published, and the API server knows where to call with which CA. Behind a Service, the first
+// replica of a cluster is ready before the API server knows: the Service sends nothing to a replica that is not ready, and
+// configurations that lead nowhere would refuse every instance.
 func (r *WebhookConfigurationReconciler) Ready(*http.Request) error {
 	if r.store.Load() == nil {
 		return errNoSnapshot
 	}
 	inPlace := r.inPlace.Load()
-	if inPlace == nil || !bytes.Equal(*inPlace, r.certificates.CABundle()) {
+	switch {
+	case inPlace != nil && bytes.Equal(*inPlace, r.certificates.CABundle()):
+	case inPlace == nil && r.announce > 0 && r.waiting.Load():
+	default:
 		return errNotWritten
 	}
+	r.readySince.CompareAndSwap(0, time.Now().UnixNano())
 	return nil
+}
+
+// announced returns how long to wait until configurations may be written where there are none.
+func (r *WebhookConfigurationReconciler) announced() time.Duration {
+	if r.announce == 0 {
+		return 0
+	}
+	since := r.readySince.Load()
+	if since == 0 {
+		r.waiting.Store(true)
+		return pollReady
+	}
+	return max(0, time.Until(time.Unix(0, since).Add(r.announce)))
 }
 
 // ensure makes the configurations as they should be, with rules for extra resources besides those needed. It returns when to
@@ -114,6 +146,11 @@ func (r *WebhookConfigurationReconciler) ensure(
 	if err != nil {
 		return 0, err
 	}
+	if current.none() && limit != nil {
+		if wait := r.announced(); wait > 0 {
+			return wait, nil
+		}
+	}
 	if options.Owner, err = r.ownerReference(ctx, current); err != nil {
 		return 0, err
 	}
@@ -132,6 +169,11 @@ func (r *WebhookConfigurationReconciler) ensure(
 			defer reservation.Cancel()
 			return reservation.Delay(), nil
 		}
+	}
+	if current.none() && limit != nil {
+		// First the one that injects, on which the other insists.
+		next.validating = nil
+		return r.settleTime, r.write(ctx, next)
 	}
 	if err := r.write(ctx, next); err != nil {
 		return 0, err
@@ -155,7 +197,7 @@ func (r *WebhookConfigurationReconciler) ownerReference(ctx context.Context, cur
 	if r.ownerFound != nil && current.mutating != nil && current.validating != nil {
 		return r.ownerFound, nil
 	}
-	found, err := readOwner(ctx, r.live, r.owner)
+	found, err := ReadOwner(ctx, r.live, r.owner)
 	if err != nil {
 		return nil, err
 	}
@@ -164,14 +206,14 @@ func (r *WebhookConfigurationReconciler) ownerReference(ctx context.Context, cur
 }
 
 // readOwner makes the reference to a ClusterRole.
-func readOwner(ctx context.Context, live client.Reader, name string) (*metav1.OwnerReference, error) {
+func ReadOwner(ctx context.Context, live client.Reader, name string) (*metav1.OwnerReference, error) {
 	role := &metav1.PartialObjectMetadata{}
 	role.SetGroupVersionKind(rbacv1.SchemeGroupVersion.WithKind("ClusterRole"))
 	if err := live.Get(ctx, client.ObjectKey{Name: name}, role); apierrors.IsNotFound(err) {
 		// Not as an error that says "not found": that is what a lost race looks like.
 		return nil, fmt.Errorf("%w: there is no ClusterRole %s", errNoOwner, name)
 	} else if err != nil {
-		return nil, fmt.Errorf("reading ClusterRole %s, which --owner-clusterrole has own the webhook configurations: %w", name, err)
+		return nil, fmt.Errorf("reading ClusterRole %s, which --owner-clusterrole names: %w", name, err)
 	}
 	return &metav1.OwnerReference{
 		APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRole", Name: name, UID: role.GetUID(),

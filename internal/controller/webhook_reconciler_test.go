@@ -77,6 +77,13 @@ func TestReconcileRegistersOffersAndCRDsAndIsThenDone(t *testing.T) {
 	if err := r.Ready(nil); !errors.Is(err, errNotWritten) {
 		t.Errorf("Ready before the first write: %v", err)
 	}
+	result, err := r.Reconcile(t.Context(), everything())
+	if err != nil || result.RequeueAfter != r.settleTime {
+		t.Fatalf("Reconcile = %+v, %v; want the mutating configuration to settle first", result, err)
+	}
+	if current, err := read(t.Context(), c); err != nil || current.mutating == nil || current.validating != nil {
+		t.Errorf("after the first write: %+v, %v", current, err)
+	}
 	for range 2 {
 		result, err := r.Reconcile(t.Context(), everything())
 		if err != nil || result != (reconcile.Result{}) {
@@ -138,8 +145,9 @@ func TestReconcileKeepsARuleThatAnotherReplicaWroteAhead(t *testing.T) {
 func TestReconcileIsBoundedAgainstAnotherWriter(t *testing.T) {
 	c := newClient(t)
 	r := newReconciler(t, c)
+	reconciled(t, r)
 	r.limit = rate.NewLimiter(rate.Every(time.Hour), 1)
-	for i, wantWait := range []bool{false, true} {
+	for i, wantWait := range []bool{false, false, true} {
 		result, err := r.Reconcile(t.Context(), everything())
 		if err != nil {
 			t.Fatal(err)
@@ -147,8 +155,13 @@ func TestReconcileIsBoundedAgainstAnotherWriter(t *testing.T) {
 		if waits := result.RequeueAfter > 0; waits != wantWait {
 			t.Errorf("round %d: again after %s, want a wait: %v", i, result.RequeueAfter, wantWait)
 		}
-		for _, object := range stored(t, "ca").objects() {
-			if err := c.Delete(t.Context(), object); i == 0 && err != nil {
+		current, err := read(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		current.mutating.Webhooks, current.validating.Webhooks = nil, nil
+		for _, object := range current.objects() {
+			if err := c.Update(t.Context(), object); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -226,9 +239,7 @@ func TestEnsureRuleDoesNotWaitForARuleThatHasSettled(t *testing.T) {
 	c := newClient(t, ownedCRD("webapps.example.com"))
 	r := newReconciler(t, c)
 	r.settleTime = time.Hour
-	if _, err := r.Reconcile(t.Context(), everything()); err != nil {
-		t.Fatal(err)
-	}
+	reconciled(t, r)
 	r.observations.since[resource("webapps.example.com")] = time.Now().Add(-2 * time.Hour)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -281,5 +292,56 @@ func TestEnsureRuleTriesAgainWhenItLosesARace(t *testing.T) {
 	}
 	if diff := cmp.Diff(resources("other.example.com", "webapps.example.com"), registeredIn(t, c)); diff != "" {
 		t.Errorf("registered (-want +got):\n%s", diff)
+	}
+}
+
+// Behind a Service that sends nothing to replicas that are not ready, configurations written too early refuse every instance.
+func TestTheFirstReplicaBehindAServiceIsReadyBeforeTheConfigurationsAreWritten(t *testing.T) {
+	c := newClient(t)
+	r := newReconciler(t, c)
+	r.announce = time.Hour
+	if err := r.Ready(nil); !errors.Is(err, errNoSnapshot) {
+		t.Errorf("Ready without a snapshot: %v", err)
+	}
+	r.store.Publish(&review.Snapshot{})
+	if err := r.Ready(nil); !errors.Is(err, errNotWritten) {
+		t.Errorf("Ready before it is known whether there are configurations: %v", err)
+	}
+	result, err := r.Reconcile(t.Context(), everything())
+	if err != nil || result.RequeueAfter != pollReady {
+		t.Fatalf("Reconcile before readiness = %+v, %v", result, err)
+	}
+	if err := r.Ready(nil); err != nil {
+		t.Errorf("Ready where there are no configurations: %v", err)
+	}
+	result, err = r.Reconcile(t.Context(), everything())
+	if err != nil || result.RequeueAfter < 59*time.Minute {
+		t.Errorf("Reconcile right after readiness = %+v, %v; want to wait for the Service", result, err)
+	}
+	if current, err := read(t.Context(), c); err != nil || !current.none() {
+		t.Errorf("configurations were written: %+v, %v", current, err)
+	}
+	r.readySince.Store(time.Now().Add(-2 * time.Hour).UnixNano())
+	reconciled(t, r)
+	if current, err := read(t.Context(), c); err != nil || current.mutating == nil || current.validating == nil {
+		t.Errorf("configurations are not written: %+v, %v", current, err)
+	}
+	if err := r.Ready(nil); err != nil {
+		t.Errorf("Ready: %v", err)
+	}
+}
+
+func TestALaterReplicaBehindAServiceIsReadyWhenTheConfigurationsAreRight(t *testing.T) {
+	c := newClient(t)
+	reconciled(t, newReconciler(t, c))
+	r := newReconciler(t, c)
+	r.announce, r.certificates = time.Hour, bundle("another")
+	r.store.Publish(&review.Snapshot{})
+	if err := r.Ready(nil); !errors.Is(err, errNotWritten) {
+		t.Errorf("Ready before the configurations have its bundle: %v", err)
+	}
+	reconciled(t, r)
+	if err := r.Ready(nil); err != nil {
+		t.Errorf("Ready: %v", err)
 	}
 }

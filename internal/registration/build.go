@@ -30,9 +30,6 @@ func Build(options Options, resources []runtimeschema.GroupResource) (
 		Labels:      map[string]string{labelName: Name},
 		Annotations: map[string]string{annotationEnforcer: "true"},
 	}
-	if options.Owner != nil {
-		meta.OwnerReferences = []metav1.OwnerReference{*options.Owner}
-	}
 	mutating := &admissionregistrationv1.MutatingWebhookConfiguration{
 		TypeMeta: metav1.TypeMeta{
 			APIVersion: admissionregistrationv1.SchemeGroupVersion.String(), Kind: "MutatingWebhookConfiguration",
@@ -55,7 +52,19 @@ func Build(options Options, resources []runtimeschema.GroupResource) (
 			validateOwn(&options, WebhookProjects, PathValidateProjects, "projects"),
 		},
 	}
+	if options.Owner != nil {
+		validating.OwnerReferences = []metav1.OwnerReference{*options.Owner}
+	}
 	return mutating, validating
+}
+
+// OwnedBy has the garbage collector remove the mutating configuration once the validating one is gone, and not before: an instance
+// whose labels are not written is refused.
+func OwnedBy(mutating *admissionregistrationv1.MutatingWebhookConfiguration, validating *admissionregistrationv1.ValidatingWebhookConfiguration) {
+	mutating.OwnerReferences = []metav1.OwnerReference{{
+		APIVersion: admissionregistrationv1.SchemeGroupVersion.String(), Kind: "ValidatingWebhookConfiguration",
+		Name: validating.Name, UID: validating.UID,
+	}}
 }
 
 // mutateInstances fails open: without defaults and labels the validating webhook still decides about the final state. It is

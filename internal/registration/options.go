@@ -33,7 +33,7 @@ type Options struct {
 	KroUsers []string
 	// ExcludedNamespaces are never intercepted: kroguard's own. kube-system is always among them.
 	ExcludedNamespaces []string
-	// Owner is what the garbage collector removes both configurations with; nil for nothing.
+	// Owner is what the garbage collector removes the validating configuration with; nil for nothing. OwnedBy has the mutating one follow.
 	Owner *metav1.OwnerReference
 	// TimeoutSeconds is how long the API server waits, from 1 to MaxTimeoutSeconds; 0 stands for the maximum.
 	TimeoutSeconds int32

@@ -30,10 +30,21 @@ type Harness struct {
 	kubeconfig string
 }
 
-// New installs CRDs and permissions from config/ on the control plane and builds the kroguard binary.
-func New(ctx context.Context, plane *controlplane.ControlPlane) (*Harness, error) {
+// Bare builds the kroguard binary and installs nothing.
+func Bare(ctx context.Context, plane *controlplane.ControlPlane) (*Harness, error) {
 	h := &Harness{ControlPlane: plane, binary: filepath.Join(plane.Dir(), "kroguard")}
 	if err := build(ctx, h.binary); err != nil {
+		return nil, err
+	}
+	var err error
+	h.Client, err = NewClient(plane.RESTConfig())
+	return h, err
+}
+
+// New installs CRDs and permissions from config/ on the control plane and builds the kroguard binary.
+func New(ctx context.Context, plane *controlplane.ControlPlane) (*Harness, error) {
+	h, err := Bare(ctx, plane)
+	if err != nil {
 		return nil, err
 	}
 	root := repository()
@@ -49,12 +60,8 @@ func New(ctx context.Context, plane *controlplane.ControlPlane) (*Harness, error
 		"projects.kroguard.io", "guardrails.kroguard.io", "guardrailexceptions.kroguard.io"); err != nil {
 		return nil, fmt.Errorf("waiting for kroguard's kinds: %w", err)
 	}
-	var err error
 	if h.kubeconfig, err = plane.KubeconfigFor(User, "system:serviceaccounts", "system:serviceaccounts:"+Namespace); err != nil {
 		return nil, fmt.Errorf("writing kroguard's kubeconfig: %w", err)
-	}
-	if h.Client, err = NewClient(plane.RESTConfig()); err != nil {
-		return nil, err
 	}
 	return h, nil
 }

@@ -56,7 +56,7 @@ func (h *Harness) StartKroguard(options KroguardOptions) (*Kroguard, error) {
 	if options.Name == "" {
 		options.Name = "kroguard"
 	}
-	ports, err := freePorts(4)
+	ports, err := FreePorts(4)
 	if err != nil {
 		return nil, err
 	}
@@ -197,8 +197,8 @@ func (k *Kroguard) LogTail() string {
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }
 
-// freePorts finds addresses on loopback that nobody listens on.
-func freePorts(n int) ([]string, error) {
+// FreePorts finds addresses on loopback that nobody listens on.
+func FreePorts(n int) ([]string, error) {
 	addresses := make([]string, n)
 	for i := range addresses {
 		listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it returns at once

@@ -17,7 +17,9 @@ const probeEvery = 50 * time.Millisecond
 // go to a replica that was ready when last asked; those under way stay where they are.
 type Service struct {
 	listener net.Listener
-	stop     context.CancelFunc
+	// serve takes a connection over.
+	serve func(context.Context, net.Conn)
+	stop  context.CancelFunc
 	done     sync.WaitGroup
 
 	mu       sync.Mutex
@@ -27,13 +29,19 @@ type Service struct {
 }
 
 // NewService listens on a free port of loopback.
-func NewService() (*Service, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it returns at once
+func NewService() (*Service, error) { return newService("tcp", "127.0.0.1:0", nil) }
+
+// newService is NewService at another address, with another way to take a connection over; nil sends it to a replica at once.
+func newService(kind, address string, serve func(context.Context, net.Conn)) (*Service, error) {
+	listener, err := net.Listen(kind, address) //nolint:noctx // it returns at once
 	if err != nil {
 		return nil, fmt.Errorf("listening: %w", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	s := &Service{listener: listener, stop: stop}
+	s := &Service{listener: listener, serve: serve, stop: stop}
+	if serve == nil {
+		s.serve = s.forward
+	}
 	s.done.Go(func() { s.accept(ctx) })
 	s.done.Go(func() { s.probe(ctx) })
 	return s, nil
@@ -91,7 +99,7 @@ func (s *Service) accept(ctx context.Context) {
 		if err != nil {
 			continue
 		}
-		s.done.Go(func() { s.forward(ctx, connection) })
+		s.done.Go(func() { s.serve(ctx, connection) })
 	}
 }
 
