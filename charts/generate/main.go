@@ -46,6 +46,7 @@ func run() error {
 		os.WriteFile(filepath.Join(chart, "README.md"), readme, 0o644),
 		copyCRDs(),
 		copyRules("config/rbac/role.yaml", map[string]string{"ClusterRole": "rules-cluster.yaml", "Role": "rules-namespace.yaml"}),
+		copyRules("config/certificates/role.yaml", map[string]string{"Role": "rules-cert-manager.yaml"}),
 		copyRules("config/policy-sources/role.yaml", map[string]string{"ClusterRole": "rules-policy-sources.yaml"}),
 	)
 }

@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// The permission can't be limited to the one Secret: cert-controller's own cache lists all of kroguard's namespace.
+// That of the self-signed provider; the others need less, and config/certificates has it. The permission can't be limited to the one Secret: cert-controller's own cache lists all of kroguard's namespace.
 //
 // +kubebuilder:rbac:groups="",namespace=kroguard-system,resources=secrets,verbs=list;watch;create;update
 
@@ -23,7 +23,9 @@ type keeper struct {
 	writer client.Writer
 	key    types.NamespacedName
 	dir    string
-	source *Source
+	// provider is who writes the Secret.
+	provider Provider
+	source   *Source
 	// owner is Options.Owner.
 	owner func(context.Context) (*metav1.OwnerReference, error)
 	// written is what the files hold; only Reconcile touches it, which runs once at a time.
@@ -40,21 +42,31 @@ func (k *keeper) Reconcile(ctx context.Context, request reconcile.Request) (reco
 	secret := &corev1.Secret{}
 	if err := k.reader.Get(ctx, k.key, secret); err != nil {
 		if apierrors.IsNotFound(err) {
-			return reconcile.Result{}, k.create(ctx)
+			return reconcile.Result{}, k.missing(ctx)
 		}
 		return reconcile.Result{}, fmt.Errorf("reading Secret %s: %w", k.key, err)
+	}
+	if lacking := k.lacking(secret.Data); lacking != "" {
+		k.source.wait(lacking)
 	}
 	changed, err := k.source.load(secret.Data)
 	if err != nil {
 		// The certificate in use stays; cert-controller replaces a broken one, which is the next event.
+		k.source.wait(fmt.Sprintf("Secret %s: %s", k.key, err))
 		return reconcile.Result{}, fmt.Errorf("loading Secret %s: %w", k.key, err)
 	}
-	current := k.source.current.Load()
 	if changed {
-		log.FromContext(ctx).Info("serving a new certificate", "notAfter", current.certificate.Leaf.NotAfter)
+		k.source.wait("")
+		if next := k.source.next.Load(); next != nil {
+			log.FromContext(ctx).Info("a certificate of another authority is served once API servers know that",
+				"notAfter", next.certificate.Leaf.NotAfter)
+		} else {
+			log.FromContext(ctx).Info("serving a new certificate", "notAfter", k.source.current.Load().certificate.Leaf.NotAfter)
+		}
 		k.source.notify()
 	}
-	if current == k.written {
+	current := k.source.current.Load()
+	if current == nil || current == k.written {
 		return reconcile.Result{}, nil
 	}
 	if err := writeFiles(k.dir, current); err != nil {
@@ -62,6 +74,31 @@ func (k *keeper) Reconcile(ctx context.Context, request reconcile.Request) (reco
 	}
 	k.written = current
 	return reconcile.Result{}, nil
+}
+
+// missing deals with a Secret that is not there.
+func (k *keeper) missing(ctx context.Context) error {
+	if k.provider == SelfSigned {
+		return k.create(ctx)
+	}
+	if k.provider == Provided {
+		k.source.wait(fmt.Sprintf("Secret %s does not exist: create it with tls.crt, tls.key and ca.crt", k.key))
+	}
+	return nil
+}
+
+// lacking says what the Secret of somebody else lacks; empty for nothing.
+func (k *keeper) lacking(data map[string][]byte) string {
+	if k.provider != Provided {
+		return ""
+	}
+	for _, key := range []string{keyCertificate, keyPrivateKey, keyAuthority} {
+		if len(data[key]) == 0 {
+			return fmt.Sprintf("Secret %s has no %s: add it (tls.crt and tls.key are the pair to serve, ca.crt what API servers are to trust)",
+				k.key, key)
+		}
+	}
+	return ""
 }
 
 // create makes the empty Secret that cert-controller fills in. Another replica may be first.

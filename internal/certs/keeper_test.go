@@ -25,7 +25,7 @@ var (
 func newKeeper(t *testing.T, c client.Client) *keeper {
 	t.Helper()
 	return &keeper{
-		reader: c, writer: c, key: secretKey, dir: filepath.Join(t.TempDir(), "certs"),
+		reader: c, writer: c, key: secretKey, provider: SelfSigned, dir: filepath.Join(t.TempDir(), "certs"),
 		source: newSource([]string{serviceName}, time.Now),
 	}
 }

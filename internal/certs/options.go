@@ -4,11 +4,28 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
 )
+
+// Provider is who issues the serving certificate.
+type Provider string
+
+// The providers.
+const (
+	// SelfSigned is kroguard itself, by open-policy-agent/cert-controller.
+	SelfSigned Provider = "self-signed"
+	// CertManager is cert-manager, which kroguard asks for a Certificate.
+	CertManager Provider = "cert-manager"
+	// Provided is somebody who keeps the Secret.
+	Provided Provider = "provided"
+)
+
+// Providers are all providers.
+func Providers() []Provider { return []Provider{SelfSigned, CertManager, Provided} }
 
 // Options say where the certificate is kept and which names it is for.
 type Options struct {
@@ -17,6 +34,12 @@ type Options struct {
 	// DNSNames are the names that the API server may call the webhook server by: service.namespace.svc, or localhost. At
 	// least one.
 	DNSNames []string
+	// Provider is who issues the certificate; empty stands for SelfSigned.
+	Provider Provider
+	// Issuer is the issuer that cert-manager uses; the zero value has kroguard make one, with a CA of its own.
+	Issuer IssuerRef
+	// Pending is told whether an issuance by cert-manager is under way or failed; nil for nobody.
+	Pending func(bool)
 	// Owner is what the garbage collector removes the Secret with; nil for nothing. It is asked before the Secret is created.
 	Owner func(context.Context) (*metav1.OwnerReference, error)
 	// Dir is where the certificate's files are written, readable by the own user only; empty stands for a temporary
@@ -27,6 +50,15 @@ type Options struct {
 // Complete reports every option that can't be used.
 func (o *Options) Complete() error {
 	var errs []error
+	if o.Provider == "" {
+		o.Provider = SelfSigned
+	}
+	if !slices.Contains(Providers(), o.Provider) {
+		errs = append(errs, fmt.Errorf("provider: %q is none of %v", o.Provider, Providers()))
+	}
+	if o.Issuer != (IssuerRef{}) && o.Provider != CertManager {
+		errs = append(errs, fmt.Errorf("issuer: %s is for provider %s", o.Issuer.Name, CertManager))
+	}
 	if problems := validation.IsDNS1123Label(o.Namespace); len(problems) > 0 {
 		errs = append(errs, fmt.Errorf("namespace %q: %s", o.Namespace, problems[0]))
 	}

@@ -42,9 +42,8 @@ func Setup(ctx context.Context, mgr manager.Manager, options Options) (*Source, 
 	if err != nil {
 		return nil, err
 	}
-	k := &keeper{reader: secrets, writer: mgr.GetClient(), key: options.secretKey(), dir: dir, source: certificates, owner: options.Owner}
-	// cert-controller gives up, and the manager with it, where it finds no Secret.
-	if err := k.create(ctx); err != nil {
+	k := &keeper{reader: secrets, writer: mgr.GetClient(), key: options.secretKey(), dir: dir, source: certificates, owner: options.Owner, provider: options.Provider}
+	if err := addProvider(ctx, mgr, options, k); err != nil {
 		return nil, err
 	}
 	err = builder.ControllerManagedBy(mgr).
@@ -55,10 +54,24 @@ func Setup(ctx context.Context, mgr manager.Manager, options Options) (*Source, 
 	if err != nil {
 		return nil, fmt.Errorf("setting up controller %s: %w", controllerName, err)
 	}
-	if err := addRotator(mgr, options, dir); err != nil {
-		return nil, err
-	}
 	return certificates, nil
+}
+
+// addProvider adds what writes the Secret.
+func addProvider(ctx context.Context, mgr manager.Manager, options Options, k *keeper) error {
+	switch options.Provider {
+	case CertManager:
+		return mgr.Add(newIssuance(mgr, options, k.source))
+	case Provided:
+		k.source.wait(fmt.Sprintf("Secret %s is not read yet", k.key))
+		return nil
+	default:
+		// cert-controller gives up, and the manager with it, where it finds no Secret.
+		if err := k.create(ctx); err != nil {
+			return err
+		}
+		return addRotator(mgr, options, k.dir)
+	}
 }
 
 // addRotator adds cert-controller. It is given no webhooks: the webhook configurations have another writer, which takes the CA

@@ -124,8 +124,11 @@ func TestLoadKeepsWhatIsServedUnlessItGetsBetter(t *testing.T) {
 			if got := errorText(err); got != test.wantErr || changed != test.wantChanged {
 				t.Errorf("load = %v, %q; want %v, %q", changed, got, test.wantChanged, test.wantErr)
 			}
-			if kept := s.current.Load() == before; kept == test.wantChanged {
-				t.Errorf("what is served was kept: %v", kept)
+			if s.current.Load() != before {
+				t.Error("a certificate of another authority is served before API servers know that")
+			}
+			if next := s.next.Load(); (next != nil) != test.wantChanged {
+				t.Errorf("what is to be served next: %v", next)
 			}
 		})
 	}
@@ -201,4 +204,110 @@ func errorText(err error) string {
 		return ""
 	}
 	return err.Error()
+}
+
+// issuer makes certificates of one authority.
+func issuer(tb testing.TB, now time.Time) func(begin, end time.Time) map[string][]byte {
+	tb.Helper()
+	cr := &rotator.CertRotator{
+		CAName: authorityName, CAOrganization: authorityOrganization, DNSName: serviceName,
+		ExtKeyUsages: &[]x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	authority, err := cr.CreateCACert(now.Add(-time.Hour), now.Add(time.Hour))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return func(begin, end time.Time) map[string][]byte {
+		certificate, key, err := cr.CreateCertPEM(authority, begin, end)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return map[string][]byte{"ca.crt": authority.CertPEM, "tls.crt": certificate, "tls.key": key}
+	}
+}
+
+func mustLoad(t *testing.T, s *Source, data map[string][]byte) {
+	t.Helper()
+	if _, err := s.load(data); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func serves(s *Source, data map[string][]byte) bool {
+	return string(s.current.Load().certificatePEM) == string(data["tls.crt"])
+}
+
+func TestACertificateOfTheSameAuthorityIsServedAtOnce(t *testing.T) {
+	now := time.Now()
+	sign := issuer(t, now)
+	s := newSource([]string{serviceName}, time.Now)
+	mustLoad(t, s, sign(now.Add(-time.Hour), now.Add(time.Minute)))
+	renewed := sign(now.Add(-time.Hour), now.Add(time.Hour))
+	mustLoad(t, s, renewed)
+	if !serves(s, renewed) {
+		t.Error("the renewed certificate is not served")
+	}
+}
+
+func TestACertificateOfAnotherAuthorityIsServedOnceTheBundleIsInPlace(t *testing.T) {
+	first, second := issue(t, time.Now(), serviceName), issue(t, time.Now(), serviceName)
+	s := newSource([]string{serviceName}, time.Now)
+	s.settle = time.Millisecond
+	mustLoad(t, s, first)
+	mustLoad(t, s, second)
+	bundle := s.CABundle()
+	for name, data := range map[string]map[string][]byte{"old": first, "new": second} {
+		if !strings.Contains(string(bundle), strings.TrimSpace(string(data["ca.crt"]))) {
+			t.Errorf("the bundle lacks the %s authority", name)
+		}
+	}
+	told := make(chan struct{}, 1)
+	s.Subscribe(func() { told <- struct{}{} })
+	s.InPlace(first["ca.crt"])
+	if s.next.Load() == nil {
+		t.Fatal("a bundle without the new authority will do")
+	}
+	if !s.Trusted(first["ca.crt"]) || s.Trusted(second["ca.crt"]) {
+		t.Error("the old certificate is to be served until then")
+	}
+	s.InPlace(bundle)
+	<-told
+	if !serves(s, second) || s.next.Load() != nil {
+		t.Error("the new certificate is not served")
+	}
+	if diff := cmp.Diff(string(second["ca.crt"]), string(s.CABundle())); diff != "" {
+		t.Errorf("bundle (-want +got):\n%s", diff)
+	}
+}
+
+func TestAnExpiredCertificateIsReplacedAtOnce(t *testing.T) {
+	now := time.Now()
+	s := newSource([]string{serviceName}, func() time.Time { return now })
+	mustLoad(t, s, issue(t, now.Add(-3*time.Hour), serviceName))
+	if err := s.Check(nil); err == nil {
+		t.Error("an expired certificate is ready")
+	}
+	valid := issue(t, now, serviceName)
+	mustLoad(t, s, valid)
+	if !serves(s, valid) {
+		t.Error("the valid certificate is not served")
+	}
+	if err := s.Check(nil); err != nil {
+		t.Errorf("Check: %v", err)
+	}
+}
+
+func TestAnUnknownAuthorityIsServedWhenTheOldCertificateExpires(t *testing.T) {
+	now := time.Now()
+	sign := issuer(t, now)
+	s := newSource([]string{serviceName}, time.Now)
+	mustLoad(t, s, sign(now.Add(-time.Hour), now.Add(time.Second)))
+	other := issue(t, now, serviceName)
+	told := make(chan struct{})
+	s.Subscribe(func() { close(told) })
+	mustLoad(t, s, other)
+	<-told
+	if !serves(s, other) {
+		t.Error("the other certificate is not served")
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 
+	certmanagerv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	"github.com/go-logr/logr"
 	krov1alpha1 "github.com/kubernetes-sigs/kro/api/v1alpha1"
 	"github.com/prometheus/client_golang/prometheus"
@@ -56,7 +57,7 @@ func newManager(ctx context.Context, log logr.Logger, options *serveOptions, dra
 		WebhookServer: webhookserver.NewServer(webhookserver.Options{
 			Host:    options.webhookHost,
 			Port:    options.webhookPort,
-			TLSOpts: []func(*tls.Config){serving.configure},
+			TLSOpts: []func(*tls.Config){serving.configure, options.certificates.configure},
 		}),
 	})
 	if err != nil {
@@ -71,7 +72,7 @@ func assemble(
 ) error {
 	source, err := certs.Setup(ctx, mgr, certs.Options{
 		Namespace: options.namespace, SecretName: options.secretName, DNSNames: options.dnsNames(), Dir: options.certDir,
-		Owner: options.ownerOf(mgr.GetAPIReader()),
+		Provider: certs.Provider(options.certificates.provider), Issuer: options.certificates.issuerRef, Owner: options.ownerOf(mgr.GetAPIReader()),
 	})
 	if err != nil {
 		return fmt.Errorf("setting up certificates: %w", err)
@@ -181,6 +182,7 @@ func newScheme() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
 		clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, krov1alpha1.AddToScheme, v1alpha1.AddToScheme,
+		certmanagerv1.AddToScheme,
 	} {
 		if err := add(scheme); err != nil {
 			return nil, fmt.Errorf("building the scheme: %w", err)

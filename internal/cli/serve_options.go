@@ -28,6 +28,7 @@ type serveOptions struct {
 	healthAddress  string
 	metricsAddress string
 	certDir        string
+	certificates   certificateOptions
 	kroUsers       []string
 	requireProject bool
 	sources        policySources
@@ -60,6 +61,7 @@ func (o *serveOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.serviceName, "service-name", "kroguard-webhook", "`name` of the Service by which the API server reaches the webhooks")
 	flags.StringVar(&o.owner, "owner-clusterrole", "", "`name` of the ClusterRole to own the webhook configurations and the Secret: the garbage collector removes them with it")
 	flags.StringVar(&o.secretName, "cert-secret", "kroguard-webhook-cert", "`name` of the Secret that keeps the serving certificate")
+	o.certificates.addFlags(flags)
 	flags.StringVar(&o.healthAddress, "health-address", ":8081", "`address` of /healthz and /readyz; 0 switches them off")
 	flags.StringVar(&o.metricsAddress, "metrics-address", ":8080", "`address` of /metrics; 0 switches it off")
 	flags.StringVar(&o.certDir, "cert-dir", "", "`directory` for the serving certificate's files; default: a temporary one")
@@ -103,7 +105,7 @@ func (o *serveOptions) Complete() error {
 	if err != nil {
 		errs = append(errs, fmt.Errorf("--webhook-address: %q is no address of the form host:port or :port", o.webhookAddress))
 	}
-	errs = append(errs, o.sources.Complete(), o.catalog.Complete())
+	errs = append(errs, o.sources.Complete(), o.catalog.Complete(), o.certificates.Complete())
 	if o.shutdownDelay < 0 {
 		errs = append(errs, fmt.Errorf("--shutdown-delay: %s is negative", o.shutdownDelay))
 	}

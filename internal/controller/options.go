@@ -27,6 +27,10 @@ type Certificates interface {
 	CABundle() []byte
 	// Subscribe has changed called after each change of the bundle; changed does not block.
 	Subscribe(changed func())
+	// Trusted reports whether a client with the PEM bundle accepts the certificate that is served.
+	Trusted(bundle []byte) bool
+	// InPlace is told of the bundle that the webhook configurations have.
+	InPlace(bundle []byte)
 }
 
 // Options are what the controllers need. All fields but SettleTime and Now are required.

@@ -51,6 +51,14 @@ func (c configurations) desired(options registration.Options, resources []runtim
 	return next
 }
 
+// caBundle is the PEM bundle that a webhook has; nil where there is none.
+func (c configurations) caBundle() []byte {
+	if c.validating == nil || len(c.validating.Webhooks) == 0 {
+		return nil
+	}
+	return c.validating.Webhooks[0].ClientConfig.CABundle
+}
+
 // none reports whether neither exists.
 func (c configurations) none() bool { return c.mutating == nil && c.validating == nil }
 

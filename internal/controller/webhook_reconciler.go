@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -73,6 +72,7 @@ type WebhookConfigurationReconciler struct {
 	mu           sync.Mutex
 	retention    retention
 	observations observations
+	authorities  authorities
 	// ownerFound is the owner when it was last read.
 	ownerFound *metav1.OwnerReference
 
@@ -104,7 +104,7 @@ func (r *WebhookConfigurationReconciler) Ready(*http.Request) error {
 	}
 	inPlace := r.inPlace.Load()
 	switch {
-	case inPlace != nil && bytes.Equal(*inPlace, r.certificates.CABundle()):
+	case inPlace != nil && r.certificates.Trusted(*inPlace):
 	case inPlace == nil && r.announce > 0 && r.waiting.Load():
 	default:
 		return errNotWritten
@@ -154,14 +154,16 @@ func (r *WebhookConfigurationReconciler) ensure(
 	if options.Owner, err = r.ownerReference(ctx, current); err != nil {
 		return 0, err
 	}
+	options.CABundle, again = r.authorities.merge(options.CABundle, current.caBundle(), time.Now())
 	both, either := current.registered()
 	r.observations.observe(both, time.Now())
-	kept, again := r.retention.keep(either, resources, time.Now())
+	kept, later := r.retention.keep(either, resources, time.Now())
+	again = sooner(again, later)
 	resources = append(append(resources, kept...), extra...)
 
 	next := current.desired(options, resources)
 	if next.upToDate() {
-		r.inPlace.Store(&options.CABundle)
+		r.seenInPlace(options.CABundle)
 		return again, nil
 	}
 	if limit != nil {
@@ -181,7 +183,7 @@ func (r *WebhookConfigurationReconciler) ensure(
 	mutating, validating := registration.Build(options, resources)
 	both, _ = registration.Registered(mutating, validating)
 	r.observations.observe(both, time.Now())
-	r.inPlace.Store(&options.CABundle)
+	r.seenInPlace(options.CABundle)
 	log.FromContext(ctx).Info("wrote the webhook configurations", "kinds", len(both))
 	return again, nil
 }
@@ -218,6 +220,12 @@ func ReadOwner(ctx context.Context, live client.Reader, name string) (*metav1.Ow
 	return &metav1.OwnerReference{
 		APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRole", Name: name, UID: role.GetUID(),
 	}, nil
+}
+
+// seenInPlace remembers the bundle that both configurations have, and tells the certificates.
+func (r *WebhookConfigurationReconciler) seenInPlace(bundle []byte) {
+	r.inPlace.Store(&bundle)
+	r.certificates.InPlace(bundle)
 }
 
 // needed are the kinds whose instances must be judged, as far as the caches know.

@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,6 +34,10 @@ func (b bundle) CABundle() []byte {
 	return []byte(b)
 }
 func (bundle) Subscribe(func()) {}
+func (b bundle) Trusted(in []byte) bool {
+	return b != "" && strings.Contains(string(in), string(b))
+}
+func (bundle) InPlace([]byte) {}
 
 func newClient(t *testing.T, objects ...client.Object) client.WithWatch {
 	t.Helper()
