@@ -17,17 +17,24 @@ const (
 	Helm              Tool = "helm"
 	HelmUnittest      Tool = "helm-unittest"
 	Kubeconform       Tool = "kubeconform"
+	// CertManager are cert-manager's controllers.
+	CertManager Tool = "cert-manager"
 )
 
-// toolSource says how a tool is built: which module the folder pin of build/ requires, and which package of that.
+// certManagerModule has no command that can be built: there is one in its pin.
+const certManagerModule = "github.com/cert-manager/cert-manager"
+
+// toolSource says how a tool is built: the module that the folder pin of build/ requires, and the package, which is one of that module or
+// lies in the folder itself.
 type toolSource struct{ pin, module, pkg string }
 
 func toolSources() map[Tool]toolSource {
 	return map[Tool]toolSource{
-		ControllerManager: {"kubernetes", kubernetesModule, "/cmd/kube-controller-manager"},
-		Helm:              {"helm", "helm.sh/helm/v4", "/cmd/helm"},
-		HelmUnittest:      {"helm", "github.com/helm-unittest/helm-unittest", "/cmd/helm-unittest"},
-		Kubeconform:       {"helm", "github.com/yannh/kubeconform", "/cmd/kubeconform"},
+		ControllerManager: {"kubernetes", kubernetesModule, kubernetesModule + "/cmd/kube-controller-manager"},
+		Helm:              {"helm", "helm.sh/helm/v4", "helm.sh/helm/v4/cmd/helm"},
+		HelmUnittest:      {"helm", "github.com/helm-unittest/helm-unittest", "github.com/helm-unittest/helm-unittest/cmd/helm-unittest"},
+		Kubeconform:       {"helm", "github.com/yannh/kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform"},
+		CertManager:       {"cert-manager", certManagerModule, "."},
 	}
 }
 
@@ -47,18 +54,7 @@ func EnsureTool(ctx context.Context, o Options, name Tool) (string, error) {
 	if !ok {
 		return "", fmt.Errorf("%q is no tool: there are %s", name, strings.Trim(fmt.Sprint(Tools()), "[]"))
 	}
-	if err := o.complete(); err != nil {
-		return "", err
-	}
-	src, err := findSource()
-	if err != nil {
-		return "", err
-	}
-	all, err := src.artifacts("", "")
-	if err != nil {
-		return "", err
-	}
-	c, err := o.cache(ctx, src, all.reaper)
+	c, src, err := o.tools(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -71,6 +67,43 @@ func EnsureTool(ctx context.Context, o Options, name Tool) (string, error) {
 		stamp = kubernetesStamp(version)
 	}
 	return c.ensure(ctx, artifact{name: string(name), version: version, make: func(ctx context.Context, g goCommand, out string) error {
-		return g.build(ctx, src.pin(from.pin), from.module+from.pkg, stamp, out)
+		return g.build(ctx, src.pin(from.pin), from.pkg, stamp, out)
 	}})
+}
+
+// CertManagerCRDs returns the folder of cert-manager's CustomResourceDefinitions. It fails as Ensure does.
+func CertManagerCRDs(ctx context.Context, o Options) (string, error) {
+	return ensureFolder(ctx, o, "cert-manager", certManagerModule, "deploy/crds", "cert-manager-crds")
+}
+
+// ensureFolder returns a copy of a folder of the module that a pin requires.
+func ensureFolder(ctx context.Context, o Options, pin, module, folder, name string) (string, error) {
+	c, src, err := o.tools(ctx)
+	if err != nil {
+		return "", err
+	}
+	version, err := pinnedVersion(src.pin(pin), module)
+	if err != nil {
+		return "", err
+	}
+	return c.ensure(ctx, artifact{name: name, version: version, make: func(ctx context.Context, g goCommand, out string) error {
+		return g.copyFromModule(ctx, src.pin(pin), module, folder, out)
+	}})
+}
+
+// tools is the cache of tools, and where they are pinned.
+func (o *Options) tools(ctx context.Context) (cache, source, error) {
+	if err := o.complete(); err != nil {
+		return cache{}, "", err
+	}
+	src, err := findSource()
+	if err != nil {
+		return cache{}, "", err
+	}
+	all, err := src.artifacts("", "")
+	if err != nil {
+		return cache{}, "", err
+	}
+	c, err := o.cache(ctx, src, all.reaper)
+	return c, src, err
 }

@@ -18,7 +18,7 @@ func TestCommandLine(t *testing.T) {
 		"unknown command":  {args: []string{"down"}, status: exitUsage, stderr: `unknown command "down"`},
 		"unknown flag":     {args: []string{"up", "--fast"}, status: exitUsage, stderr: "up: flag provided but not defined: -fast"},
 		"extra argument":   {args: []string{"build", "all"}, status: exitUsage, stderr: `build: unexpected argument "all"`},
-		"unknown tool":     {args: []string{"tool", "hammer"}, status: exitUsage, stderr: "tool: give one of helm helm-unittest kube-controller-manager kubeconform"},
+		"unknown tool":     {args: []string{"tool", "hammer"}, status: exitUsage, stderr: "tool: give one of cert-manager helm helm-unittest kube-controller-manager kubeconform"},
 		"says how to help": {args: []string{"down"}, status: exitUsage, stderr: "Run `controlplane --help` for usage."},
 	}
 	for name, c := range cases {
