@@ -64,6 +64,9 @@ labels for cost and ownership, and judges instances by guardrails in CEL and Reg
   # Measure what guardrails cost
   kroguard bench -f platform/ --objects instances/
 
+  # Check an installation
+  kroguard doctor
+
   # Complete commands and flags in this shell
   source <(kroguard completion bash)`,
 		SilenceErrors: true,
@@ -74,7 +77,7 @@ labels for cost and ownership, and judges instances by guardrails in CEL and Reg
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see '%s --help'", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newServe(), newCatalog(), newPlan(), newTest(), newBench(), newVersion(version))
+	root.AddCommand(newServe(), newCatalog(), newPlan(), newTest(), newBench(), newDoctor(), newVersion(version))
 	return root
 }
 
