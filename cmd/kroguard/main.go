@@ -7,9 +7,15 @@ import (
 	"github.com/kroguard/kroguard/internal/cli"
 )
 
-// version is the released version, set by the linker, which can only set a package variable.
-var version = "dev"
+// What the linker is told of a release; it can only set package variables. The commit and its date are those that the go command notes where
+// it builds from a repository.
+var (
+	version = "dev"
+	commit  = ""
+	date    = ""
+)
 
 func main() {
-	os.Exit(cli.Main(version, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	build := cli.Build{Version: version, Commit: commit, Date: date, Program: os.Args[0]}
+	os.Exit(build.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -18,7 +19,8 @@ func (e *examination) replicas(ctx context.Context) (string, []Finding) {
 	}
 	service := hooks[0].client.Service
 	if service == nil {
-		return "", []Finding{skipped("", "the API server calls kroguard by URL, not through a Service: %s", ptr.Deref(hooks[0].client.URL, ""))}
+		return "", []Finding{skipped("", "the API server calls kroguard by URL, not through a Service: %s",
+			strings.TrimSuffix(ptr.Deref(hooks[0].client.URL, ""), pathOf(&hooks[0].client)))}
 	}
 	slices := &discoveryv1.EndpointSliceList{}
 	err := e.Client.List(ctx, slices, client.InNamespace(service.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: service.Name})

@@ -74,7 +74,7 @@ spec:
 	differs(t, got, map[string]string{"guardrails": "problem"})
 	says(t, got["guardrails"], "guardrail broken: the guardrail does not compile", "kubectl edit guardrail broken")
 	says(t, got["guardrails"], "spec.cel.validations[0].expression", "kroguard plan")
-	says(t, got["guardrails"], ":1:", "")
+	says(t, got["guardrails"], "line 1, column 20: ", "kubectl edit guardrail broken")
 }
 
 func TestConflictingProjects(t *testing.T) {
