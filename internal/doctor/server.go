@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -136,7 +135,8 @@ func examineKroVersion(deployments []appsv1.Deployment) (string, []Finding) {
 			if tag == "" || !strings.Contains(container.Image, "kro") {
 				continue
 			}
-			tags = append(tags, cmp.Or(minor(tag), tag))
+			tag = strings.TrimPrefix(tag, "v")
+			tags = append(tags, tag)
 			if !slices.Contains(SupportedKro(), minor(tag)) {
 				findings = append(findings, warning("use kro "+strings.Join(SupportedKro(), ", ")+", or try kroguard well before you rely on it",
 					"Deployment %s/%s runs kro %s; kroguard is tested with %s",
@@ -153,18 +153,7 @@ func examineKroVersion(deployments []appsv1.Deployment) (string, []Finding) {
 // tagOf is the tag of an image; "" where a digest alone, or nothing, names its version.
 func tagOf(image string) string {
 	image, _, _ = strings.Cut(image, "@")
-	_, last, found := cutLast(image, "/")
-	if !found {
-		last = image
-	}
-	_, tag, _ := strings.Cut(last, ":")
+	// A colon before the last slash is that of a registry's port.
+	_, tag, _ := strings.Cut(image[strings.LastIndex(image, "/")+1:], ":")
 	return tag
-}
-
-func cutLast(text, separator string) (before, after string, found bool) {
-	i := strings.LastIndex(text, separator)
-	if i < 0 {
-		return text, "", false
-	}
-	return text[:i], text[i+len(separator):], true
 }
