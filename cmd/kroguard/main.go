@@ -7,12 +7,12 @@ import (
 	"github.com/kroguard/kroguard/internal/cli"
 )
 
-// What the linker is told of a release; it can only set package variables. The commit and its date are those that the go command notes where
-// it builds from a repository.
+// What the linker is told of a release; it can only set package variables. Commit and date are needed where the go command builds from
+// no repository, and so can't note them.
 var (
 	version = "dev"
-	commit  = ""
-	date    = ""
+	commit  = "" //nolint:gochecknoglobals // the linker sets it
+	date    = "" //nolint:gochecknoglobals // the linker sets it
 )
 
 func main() {

@@ -29,6 +29,7 @@ type doctorOptions struct {
 	kubeconfig string
 	context    string
 	namespace  string
+	account    string
 	secretName string
 	timeout    time.Duration
 	output     *outputFlag
@@ -38,6 +39,7 @@ func (o *doctorOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig `file` of the cluster; default: $KUBECONFIG, else ~/.kube/config")
 	flags.StringVar(&o.context, "context", "", "`name` of the kubeconfig's context; default: the current one")
 	flags.StringVarP(&o.namespace, "namespace", "n", defaultNamespace, "kroguard's own `namespace`")
+	flags.StringVar(&o.account, "service-account", "kroguard", "`name` of the ServiceAccount as which kroguard runs")
 	flags.StringVar(&o.secretName, "cert-secret", "kroguard-webhook-cert", "`name` of the Secret that keeps the serving certificate")
 	flags.DurationVar(&o.timeout, "timeout", defaultDoctorTimeout, "how long all checks may take together")
 	o.output = newOutputFlag(flags, outputText, outputJSON)
@@ -49,8 +51,10 @@ func (o *doctorOptions) Complete() error {
 	if problems := validation.IsDNS1123Label(o.namespace); len(problems) > 0 {
 		errs = append(errs, fmt.Errorf("--namespace: %q: %s", o.namespace, problems[0]))
 	}
-	if problems := validation.IsDNS1123Subdomain(o.secretName); len(problems) > 0 {
-		errs = append(errs, fmt.Errorf("--cert-secret: %q: %s", o.secretName, problems[0]))
+	for _, name := range []struct{ flag, value string }{{"--service-account", o.account}, {"--cert-secret", o.secretName}} {
+		if problems := validation.IsDNS1123Subdomain(name.value); len(problems) > 0 {
+			errs = append(errs, fmt.Errorf("%s: %q: %s", name.flag, name.value, problems[0]))
+		}
 	}
 	if o.timeout <= 0 {
 		errs = append(errs, fmt.Errorf("--timeout: %s is no time to check anything in", o.timeout))
@@ -127,7 +131,7 @@ func (o *doctorOptions) run(ctx context.Context) ([]doctor.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	return doctor.Run(ctx, doctor.Options{
-		Client: c, Server: server, Namespace: o.namespace, SecretName: o.secretName, Now: time.Now,
+		Client: c, Server: server, Namespace: o.namespace, ServiceAccount: o.account, SecretName: o.secretName, Now: time.Now,
 	}), nil
 }
 

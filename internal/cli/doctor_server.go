@@ -13,12 +13,13 @@ import (
 	"github.com/kroguard/kroguard/internal/doctor"
 )
 
-// loadConfig is the cluster that the kubeconfig, which may be "" for that of the environment, names as the context, which may be "" for the
-// current one.
+// loadConfig is the cluster that the kubeconfig, which may be "" for that of the environment, names as the context, which may be
+// "" for the current one.
 func loadConfig(kubeconfig, name string) (*rest.Config, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = kubeconfig
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: name}).ClientConfig()
+	overrides := &clientcmd.ConfigOverrides{CurrentContext: name}
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides).ClientConfig()
 	if err != nil {
 		return nil, err
 	}

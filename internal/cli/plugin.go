@@ -11,8 +11,8 @@ import (
 // Names of the program's file by which kubectl finds it on PATH.
 const (
 	pluginName = "kubectl-kroguard"
-	// completionName is the file that kubectl runs to complete "kubectl kroguard ...": with the arguments, the last of which is to be
-	// completed.
+	// completionName is the file that kubectl runs to complete "kubectl kroguard ...": with the arguments, the last of which is to
+	// be completed.
 	completionName = "kubectl_complete-kroguard"
 )
 

@@ -23,12 +23,14 @@ const slowAnswer = time.Second
 // brokenExpression is one that no version of CEL compiles.
 const brokenExpression = "object.spec.replicas <="
 
-// call has the API server call kroguard, by a dry run that only kroguard refuses: of a Guardrail that does not compile. The webhook of
-// Guardrails fails open, so that one which is accepted was not seen by kroguard.
+// call has the API server call kroguard, by a dry run that only kroguard refuses: of a Guardrail that does not compile. The
+// webhook of Guardrails fails open, so that one which is accepted was not seen by kroguard.
 func (e *examination) call(ctx context.Context) (string, []Finding) {
 	guardrail := &v1alpha1.Guardrail{
 		ObjectMeta: metav1.ObjectMeta{GenerateName: "kroguard-doctor-"},
-		Spec:       v1alpha1.GuardrailSpec{CEL: &v1alpha1.CELPolicy{Validations: []v1alpha1.CELValidation{{Expression: brokenExpression}}}},
+		Spec: v1alpha1.GuardrailSpec{CEL: &v1alpha1.CELPolicy{
+			Validations: []v1alpha1.CELValidation{{Expression: brokenExpression}},
+		}},
 	}
 	begin := time.Now()
 	err := e.Client.Create(ctx, guardrail, client.DryRunAll)
@@ -41,7 +43,8 @@ func (e *examination) call(ctx context.Context) (string, []Finding) {
 		why = "the API server does not say why"
 	}
 	return "", []Finding{problem(
-		fmt.Sprintf("kubectl -n %s get pods,endpointslices; %s; a network policy or firewall may keep the API server from reaching it", e.Namespace, e.logs()),
+		fmt.Sprintf("kubectl -n %s get pods,endpointslices; %s; a network policy or firewall may keep the API server from reaching it",
+			e.Namespace, e.logs()),
 		"the API server does not reach kroguard: it accepted, in a dry run, a Guardrail that does not compile: %s", why)}
 }
 
@@ -71,8 +74,8 @@ func examineCall(err error, took time.Duration) (string, []Finding) {
 	}
 }
 
-// whyUnreachable is what the API server says of a webhook that fails closed, and that sees no other CRDs than those labeled as kro's; ""
-// where it says nothing, or where the person may not create CRDs.
+// whyUnreachable is what the API server says of a webhook that fails closed, and that sees no other CRDs than those labeled as
+// kro's; "" where it says nothing, or where the person may not create CRDs.
 func (e *examination) whyUnreachable(ctx context.Context) string {
 	const group = "doctor.kroguard.example.com"
 	crd := &apiextensionsv1.CustomResourceDefinition{

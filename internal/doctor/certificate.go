@@ -22,12 +22,13 @@ func (e *examination) certificate(ctx context.Context) (string, []Finding) {
 	if len(hooks) == 0 {
 		return "", []Finding{skipped("", "no webhook configuration could be read that has a CA bundle")}
 	}
-	remedy := fmt.Sprintf("kubectl -n %s delete secret %s has kroguard issue a new one and register it; %s", e.Namespace, e.SecretName, e.logs())
+	remedy := fmt.Sprintf("kubectl -n %s delete secret %s has kroguard issue a new one and register it; %s",
+		e.Namespace, e.SecretName, e.logs())
 	secret := &corev1.Secret{}
 	err := e.Client.Get(ctx, client.ObjectKey{Namespace: e.Namespace, Name: e.SecretName}, secret)
 	if absent(err) {
-		return "", []Finding{problem(e.restart()+"; then "+e.logs(), "Secret %s/%s is not there: kroguard keeps its serving certificate in it",
-			e.Namespace, e.SecretName)}
+		return "", []Finding{problem(e.restart()+"; then "+e.logs(),
+			"Secret %s/%s is not there: kroguard keeps its serving certificate in it", e.Namespace, e.SecretName)}
 	}
 	if err != nil {
 		finding := failure(err, access{verb: "get", resource: "secrets", namespace: e.Namespace})
@@ -50,8 +51,8 @@ func parseCertificate(text []byte) (*x509.Certificate, error) {
 	return x509.ParseCertificate(block.Bytes)
 }
 
-// examineBundles finds out whether the API server trusts the certificate, whenever that is valid; without one, whether there are bundles.
-// What is wrong in the same way for several webhooks is said once.
+// examineBundles finds out whether the API server trusts the certificate, whenever that is valid; without one, whether there are
+// bundles. What is wrong in the same way for several webhooks is said once.
 func examineBundles(hooks []hook, leaf *x509.Certificate, now time.Time, remedy string) []Finding {
 	var findings []Finding
 	said := map[string]bool{}
@@ -85,7 +86,8 @@ func distrust(h *hook, leaf *x509.Certificate, now time.Time) string {
 	if at.After(leaf.NotAfter) {
 		at = leaf.NotAfter
 	}
-	if _, err := leaf.Verify(x509.VerifyOptions{Roots: pool, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}); err != nil {
+	options := x509.VerifyOptions{Roots: pool, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
+	if _, err := leaf.Verify(options); err != nil {
 		return fmt.Sprintf("the CA bundle does not verify the serving certificate: %v", err)
 	}
 	return ""
@@ -114,7 +116,8 @@ func examineExpiry(leaf *x509.Certificate, now time.Time, remedy string) []Findi
 	case left <= 0:
 		return []Finding{problem(remedy, "the serving certificate expired %s", leaf.NotAfter.UTC().Format(time.RFC3339))}
 	case left < expiresSoon:
-		return []Finding{warning(remedy, "the serving certificate expires %s, in %s", leaf.NotAfter.UTC().Format(time.RFC3339), days(left))}
+		return []Finding{warning(remedy, "the serving certificate expires %s, in %s",
+			leaf.NotAfter.UTC().Format(time.RFC3339), days(left))}
 	default:
 		return nil
 	}

@@ -37,7 +37,8 @@ func (h *hook) String() string { return fmt.Sprintf("webhook %s of the %s", h.na
 
 // hooksOf are the webhooks of both configurations, those of the mutating one first. Nil has none.
 func hooksOf(
-	mutating *admissionregistrationv1.MutatingWebhookConfiguration, validating *admissionregistrationv1.ValidatingWebhookConfiguration,
+	mutating *admissionregistrationv1.MutatingWebhookConfiguration,
+	validating *admissionregistrationv1.ValidatingWebhookConfiguration,
 ) []hook {
 	var hooks []hook
 	if mutating != nil {
@@ -66,7 +67,8 @@ func (e *examination) configurations(ctx context.Context) (string, []Finding) {
 	}
 	needed, offerings, unread := e.needed(ctx)
 	findings = append(findings, unread...)
-	findings = append(findings, examineConfigurations(e.mutating, e.validating, e.Namespace, needed, e.restart()+"; then "+e.logs())...)
+	remedy := e.restart() + "; then " + e.logs()
+	findings = append(findings, examineConfigurations(e.mutating, e.validating, e.Namespace, needed, remedy)...)
 	rules := 0
 	for _, h := range hooksOf(e.mutating, e.validating) {
 		if h.name == registration.WebhookInstances && (h.configuration == validatingKind || e.validating == nil) {
@@ -99,7 +101,8 @@ func (e *examination) unreadConfigurations() []Finding {
 			findings = append(findings, problem("kroguard writes it when it starts: "+e.restart()+"; then "+e.logs(),
 				"%s %s is not there: %s", one.kind, registration.Name, one.follows))
 		default:
-			findings = append(findings, failure(one.err, access{verb: "get", resource: strings.ToLower(one.kind) + "s.admissionregistration.k8s.io"}))
+			resource := strings.ToLower(one.kind) + "s.admissionregistration.k8s.io"
+			findings = append(findings, failure(one.err, access{verb: "get", resource: resource}))
 		}
 	}
 	return findings
@@ -125,10 +128,11 @@ func (e *examination) needed(ctx context.Context) (needed []runtimeschema.GroupR
 	return registration.Needed(announced, crds.Items), len(list.Items), findings
 }
 
-// examineConfigurations compares the configurations with what kroguard would write to be called in the same way. One that is nil is
-// somebody else's finding.
+// examineConfigurations compares the configurations with what kroguard would write to be called in the same way. One that is nil
+// is somebody else's finding.
 func examineConfigurations(
-	mutating *admissionregistrationv1.MutatingWebhookConfiguration, validating *admissionregistrationv1.ValidatingWebhookConfiguration,
+	mutating *admissionregistrationv1.MutatingWebhookConfiguration,
+	validating *admissionregistrationv1.ValidatingWebhookConfiguration,
 	namespace string, needed []runtimeschema.GroupResource, remedy string,
 ) []Finding {
 	have := hooksOf(mutating, validating)
@@ -182,7 +186,8 @@ func differences(have, want *hook) []string {
 			have, metav1.FormatLabelSelector(have.objects), metav1.FormatLabelSelector(want.objects)))
 	}
 	for _, condition := range have.conditions {
-		if !slices.ContainsFunc(want.conditions, func(c admissionregistrationv1.MatchCondition) bool { return c.Name == condition.Name }) {
+		known := func(c admissionregistrationv1.MatchCondition) bool { return c.Name == condition.Name }
+		if !slices.ContainsFunc(want.conditions, known) {
 			texts = append(texts, fmt.Sprintf("%s has the matchCondition %q, which is not kroguard's: what it excludes is not seen",
 				have, condition.Name))
 		}
@@ -205,7 +210,9 @@ func consequence(want *hook) string {
 }
 
 // covered reports whether a rule has all that the wanted one has for the resource.
-func covered(rules []admissionregistrationv1.RuleWithOperations, want *admissionregistrationv1.RuleWithOperations, resource string) bool {
+func covered(
+	rules []admissionregistrationv1.RuleWithOperations, want *admissionregistrationv1.RuleWithOperations, resource string,
+) bool {
 	return slices.ContainsFunc(rules, func(have admissionregistrationv1.RuleWithOperations) bool {
 		return includes(have.APIGroups, want.APIGroups...) && includes(have.APIVersions, want.APIVersions...) &&
 			includes(have.Resources, resource) && includesOperations(have.Operations, want.Operations) &&

@@ -31,12 +31,13 @@ const (
 
 // Options say which installation is examined, and as whom.
 type Options struct {
-	// Client reads the cluster as the person who asks. It knows the kinds of Kubernetes, CustomResourceDefinitions, kro and kroguard.
+	// Client reads the cluster as the person who asks. It knows CustomResourceDefinitions, and the kinds of Kubernetes, kro and
+	// kroguard.
 	Client client.Client
 	// Server is the same cluster's API server.
 	Server Server
-	// Namespace is kroguard's own.
-	Namespace string
+	// Namespace is kroguard's own, and ServiceAccount the one there as which it runs.
+	Namespace, ServiceAccount string
 	// SecretName names the Secret of the serving certificate.
 	SecretName string
 	// Now is the time.
@@ -93,8 +94,8 @@ func checks() []check {
 	}
 }
 
-// Run makes all checks. It returns a result for each, always in the same order; what could not be checked any more when the context ended
-// says so.
+// Run makes all checks. It returns a result for each, always in the same order; what could not be checked any more when the
+// context ended says so.
 func Run(ctx context.Context, options Options) []Result {
 	answer, err := options.Server.Ask(ctx)
 	summary, findings := examineServer(answer, err)
@@ -120,7 +121,8 @@ func Run(ctx context.Context, options Options) []Result {
 
 func (e *examination) readConfigurations(ctx context.Context) {
 	key := client.ObjectKey{Name: registration.Name}
-	mutating, validating := &admissionregistrationv1.MutatingWebhookConfiguration{}, &admissionregistrationv1.ValidatingWebhookConfiguration{}
+	mutating := &admissionregistrationv1.MutatingWebhookConfiguration{}
+	validating := &admissionregistrationv1.ValidatingWebhookConfiguration{}
 	if e.mutatingErr = e.Client.Get(ctx, key, mutating); e.mutatingErr == nil {
 		e.mutating = mutating
 	}

@@ -34,7 +34,8 @@ func (e *examination) projects(ctx context.Context) (string, []Finding) {
 	if err := e.Client.List(ctx, knodex); err != nil && !absent(err) {
 		findings = append(findings, failure(err, access{verb: "list", resource: "projects.knodex.io"}))
 	}
-	return count(len(projects.Items)+len(knodex.Items), "project"), append(findings, examineProjects(projects.Items, knodex.Items, namespaces.Items)...)
+	findings = append(findings, examineProjects(projects.Items, knodex.Items, namespaces.Items)...)
+	return count(len(projects.Items)+len(knodex.Items), "project"), findings
 }
 
 // examineProjects resolves the namespaces anew: a status may be old, or nobody there to write it.
@@ -45,7 +46,8 @@ func examineProjects(projects []v1alpha1.Project, knodex []unstructured.Unstruct
 		claim, problems := project.FromProject(&projects[i])
 		claims = append(claims, claim)
 		for _, one := range problems {
-			findings = append(findings, problem("kubectl edit projects.kroguard.io "+projects[i].Name, "Project %s: %v", projects[i].Name, one))
+			findings = append(findings, problem("kubectl edit projects.kroguard.io "+projects[i].Name,
+				"Project %s: %v", projects[i].Name, one))
 		}
 	}
 	for i := range knodex {
@@ -68,13 +70,15 @@ func examineProjects(projects []v1alpha1.Project, knodex []unstructured.Unstruct
 			findings = append(findings, problem(
 				fmt.Sprintf("let one of them alone claim it, or say which: kubectl label namespace %s %s=%s",
 					conflict.Namespace, v1alpha1.LabelProject, conflict.Projects[0]),
-				"namespace %s is claimed by projects %s: instances there are refused", conflict.Namespace, strings.Join(conflict.Projects, ", ")))
+				"namespace %s is claimed by projects %s: instances there are refused",
+				conflict.Namespace, strings.Join(conflict.Projects, ", ")))
 		}
 	}
 	for _, namespace := range known {
 		if missing := index.Resolve(namespace.Name, namespace.Labels).Missing; missing != "" {
 			findings = append(findings, problem(
-				fmt.Sprintf("create the Project, or take the label away: kubectl label namespace %s %s-", namespace.Name, v1alpha1.LabelProject),
+				fmt.Sprintf("create the Project, or take the label away: kubectl label namespace %s %s-",
+					namespace.Name, v1alpha1.LabelProject),
 				"namespace %s is labeled for project %s, which is not there: instances there are refused", namespace.Name, missing))
 		}
 	}
@@ -133,7 +137,8 @@ func examineExceptions(exceptions []v1alpha1.GuardrailException, now time.Time) 
 				"exception %s waives nothing since %s", exception.Name, end.Format(time.RFC3339)))
 		case left < endsSoon:
 			findings = append(findings, warning(
-				fmt.Sprintf("let %s decide whether it is needed longer: kubectl edit guardrailexception %s", exception.Spec.ApprovedBy, exception.Name),
+				fmt.Sprintf("let %s decide whether it is needed longer: kubectl edit guardrailexception %s",
+					exception.Spec.ApprovedBy, exception.Name),
 				"exception %s ends %s, in %s", exception.Name, end.Format(time.RFC3339), days(left)))
 		}
 	}

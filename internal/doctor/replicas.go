@@ -23,9 +23,10 @@ func (e *examination) replicas(ctx context.Context) (string, []Finding) {
 			strings.TrimSuffix(ptr.Deref(hooks[0].client.URL, ""), pathOf(&hooks[0].client)))}
 	}
 	slices := &discoveryv1.EndpointSliceList{}
-	err := e.Client.List(ctx, slices, client.InNamespace(service.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: service.Name})
-	if err != nil {
-		return "", []Finding{failure(err, access{verb: "list", resource: "endpointslices.discovery.k8s.io", namespace: service.Namespace})}
+	behind := client.MatchingLabels{discoveryv1.LabelServiceName: service.Name}
+	if err := e.Client.List(ctx, slices, client.InNamespace(service.Namespace), behind); err != nil {
+		wanted := access{verb: "list", resource: "endpointslices.discovery.k8s.io", namespace: service.Namespace}
+		return "", []Finding{failure(err, wanted)}
 	}
 	deployments := &appsv1.DeploymentList{}
 	// How many there should be is not essential.

@@ -10,9 +10,6 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 )
 
-// serviceAccount is kroguard's own.
-const serviceAccount = "kroguard"
-
 // reviewsAtOnce bounds the questions that the API server is asked at the same time.
 const reviewsAtOnce = 8
 
@@ -93,7 +90,7 @@ func describe(right *authorizationv1.ResourceAttributes) string {
 
 // rights finds out what kroguard may not do that it must.
 func (e *examination) rights(ctx context.Context) (string, []Finding) {
-	user := "system:serviceaccount:" + e.Namespace + ":" + serviceAccount
+	user := "system:serviceaccount:" + e.Namespace + ":" + e.ServiceAccount
 	groups := []string{"system:serviceaccounts", "system:serviceaccounts:" + e.Namespace, "system:authenticated"}
 	wanted := append(rights(neededRules(), ""), rights(neededNamespacedRules(), e.Namespace)...)
 	missing, err := lacking(ctx, wanted, func(ctx context.Context, right *authorizationv1.ResourceAttributes) (bool, error) {
@@ -106,7 +103,7 @@ func (e *examination) rights(ctx context.Context) (string, []Finding) {
 	if err != nil {
 		return "", []Finding{failure(err, access{verb: "create", resource: "subjectaccessreviews.authorization.k8s.io"})}
 	}
-	return fmt.Sprintf("ServiceAccount %s/%s may do all that it must", e.Namespace, serviceAccount), examineRights(missing, user)
+	return fmt.Sprintf("ServiceAccount %s/%s may do all that it must", e.Namespace, e.ServiceAccount), examineRights(missing, user)
 }
 
 // examineRights has one finding for each kind, with all the verbs.
@@ -154,7 +151,7 @@ func (e *examination) ownRights(ctx context.Context) (string, []Finding) {
 		texts[i] = missing[i].Verb + " " + describe(&missing[i])
 	}
 	return "", []Finding{warning("ask an administrator for these rights, or use files: kroguard plan -c, kroguard catalog -c",
-		"you may not %s: kroguard plan and kroguard catalog need to list, and the check of the webhook to create Guardrails in a dry run",
+		"you may not %s: kroguard plan and kroguard catalog need to list; the check of the webhook creates a Guardrail in a dry run",
 		strings.Join(texts, ", "))}
 }
 

@@ -27,7 +27,8 @@ func SupportedKro() []string { return []string{"0.9"} }
 
 func examineServer(answer Answer, err error) (string, []Finding) {
 	if err != nil {
-		return "", []Finding{problem("check the kubeconfig and --context: kubectl cluster-info", "the API server was not reached: %v", err)}
+		return "", []Finding{problem("check the kubeconfig and --context: kubectl cluster-info",
+			"the API server was not reached: %v", err)}
 	}
 	text := answer.Version.GitVersion + " at " + answer.URL
 	if !slices.Contains(SupportedKubernetes(), minor(answer.Version.GitVersion)) {
@@ -82,7 +83,8 @@ func (e *examination) kinds(ctx context.Context) (string, []Finding) {
 }
 
 func (e *examination) kro(ctx context.Context) (string, []Finding) {
-	if findings := e.served(ctx, rgdCRD, "v1alpha1", "install kro: https://kro.run/docs/getting-started/installation"); findings != nil {
+	const install = "install kro: https://kro.run/docs/getting-started/installation"
+	if findings := e.served(ctx, rgdCRD, "v1alpha1", install); findings != nil {
 		return "", findings
 	}
 	return "resourcegraphdefinitions are served", nil
@@ -138,14 +140,15 @@ func examineKroVersion(deployments []appsv1.Deployment) (string, []Finding) {
 			tag = strings.TrimPrefix(tag, "v")
 			tags = append(tags, tag)
 			if !slices.Contains(SupportedKro(), minor(tag)) {
-				findings = append(findings, warning("use kro "+strings.Join(SupportedKro(), ", ")+", or try kroguard well before you rely on it",
-					"Deployment %s/%s runs kro %s; kroguard is tested with %s",
-					deployments[i].Namespace, deployments[i].Name, tag, strings.Join(SupportedKro(), ", ")))
+				tested := strings.Join(SupportedKro(), ", ")
+				findings = append(findings, warning("use kro "+tested+", or try kroguard well before you rely on it",
+					"Deployment %s/%s runs kro %s; kroguard is tested with %s", deployments[i].Namespace, deployments[i].Name, tag, tested))
 			}
 		}
 	}
 	if len(tags) == 0 {
-		return "", []Finding{skipped("", "no Deployment with the label app.kubernetes.io/name=kro tells kro's version by the tag of its image")}
+		return "", []Finding{skipped("",
+			"no Deployment with the label app.kubernetes.io/name=kro tells kro's version by the tag of its image")}
 	}
 	return "kro " + strings.Join(tags, ", "), findings
 }

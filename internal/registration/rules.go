@@ -39,9 +39,9 @@ func Reserved(group string) bool {
 	return !strings.Contains(group, ".") || apihelpers.IsProtectedCommunityGroup(group) || group == v1alpha1.GroupName
 }
 
-// Needed are the kinds whose instances must be judged: those of CRDs that kro generated, and those that RGDs announce, unless a CRD of
-// that name belongs to somebody else, for kro doesn't take such a CRD over. Those of group kro.run (which has a static rule) and of
-// reserved groups are left out. Sorted.
+// Needed are the kinds whose instances must be judged: those of CRDs that kro generated, and those that RGDs announce, unless a
+// CRD of that name belongs to somebody else, for kro doesn't take such a CRD over. Those of group kro.run (which has a static
+// rule) and of reserved groups are left out. Sorted.
 func Needed(announced []runtimeschema.GroupResource, crds []metav1.PartialObjectMetadata) []runtimeschema.GroupResource {
 	needed, foreign := map[runtimeschema.GroupResource]bool{}, map[runtimeschema.GroupResource]bool{}
 	for i := range crds {
