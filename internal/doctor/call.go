@@ -3,9 +3,11 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -39,8 +41,12 @@ func (e *examination) call(ctx context.Context) (string, []Finding) {
 		return examineCall(err, took)
 	}
 	why := e.whyUnreachable(ctx)
-	if why == "" {
-		why = "the API server does not say why"
+	switch {
+	case why != "":
+	case e.validating != nil && !hasHook(e.validating, registration.WebhookGuardrails), absent(e.validatingErr):
+		why = "it is not told to, by the ValidatingWebhookConfiguration"
+	default:
+		why = "it does not say why"
 	}
 	return "", []Finding{problem(
 		fmt.Sprintf("kubectl -n %s get pods,endpointslices; %s; a network policy or firewall may keep the API server from reaching it",
@@ -55,7 +61,7 @@ func examineCall(err error, took time.Duration) (string, []Finding) {
 		return "", []Finding{failure(context.DeadlineExceeded, wanted)}
 	}
 	text := err.Error()
-	denied := strings.Contains(text, `admission webhook "`)
+	denied := strings.Contains(text, `admission webhook "`) || strings.Contains(text, "ValidatingAdmissionPolicy '")
 	switch {
 	case strings.Contains(text, `admission webhook "`+registration.WebhookGuardrails+`" denied`):
 		took = took.Round(time.Millisecond)
@@ -66,12 +72,18 @@ func examineCall(err error, took time.Duration) (string, []Finding) {
 		}
 		return answered, nil
 	case denied:
-		return "", []Finding{skipped("let that webhook pass what is named kroguard-doctor-*", "another webhook was first: %s", text)}
-	case apierrors.IsForbidden(err) && !strings.Contains(text, "ValidatingAdmissionPolicy"):
+		return "", []Finding{skipped("let pass what is named kroguard-doctor-*", "something else refused it first: %s", text)}
+	case apierrors.IsForbidden(err):
 		return "", []Finding{skipped(wanted.ask(), "you may not %s, not even as a dry run", wanted)}
 	default:
 		return "", []Finding{failure(err, wanted)}
 	}
+}
+
+func hasHook(configuration *admissionregistrationv1.ValidatingWebhookConfiguration, name string) bool {
+	return slices.ContainsFunc(configuration.Webhooks, func(w admissionregistrationv1.ValidatingWebhook) bool {
+		return w.Name == name
+	})
 }
 
 // whyUnreachable is what the API server says of a webhook that fails closed, and that sees no other CRDs than those labeled as

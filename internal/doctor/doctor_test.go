@@ -207,7 +207,11 @@ func TestAnswersToTheDryRun(t *testing.T) {
 		},
 		"another webhook refuses": {
 			err:  errors.New(`admission webhook "other.example.com" denied the request: no`),
-			want: []string{`skipped: another webhook was first: admission webhook "other.example.com" denied the request: no`},
+			want: []string{`skipped: something else refused it first: admission webhook "other.example.com" denied the request: no`},
+		},
+		"a policy refuses": {
+			err:  apierrors.NewForbidden(resource, "x", errors.New("ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no")),
+			want: []string{`skipped: something else refused it first: guardrails.kroguard.io "x" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no`},
 		},
 		"there is no such kind": {err: apierrors.NewNotFound(resource, ""), want: []string{"skipped: there are no guardrails.kroguard.io in this cluster"}},
 		"no time is left":       {want: []string{"problem: no time was left to create guardrails.kroguard.io"}},

@@ -204,12 +204,14 @@ func TestARuleIsDeleted(t *testing.T) {
 	}
 }
 
-func TestAConfigurationIsDeleted(t *testing.T) {
+func TestTheConfigurationsAreDeleted(t *testing.T) {
 	kill(t)
-	h.MustRun(t, "", "delete", "mutatingwebhookconfiguration", "kroguard")
+	h.MustRun(t, "", "delete", "mutatingwebhookconfiguration/kroguard", "validatingwebhookconfiguration/kroguard")
 	got := examine(t)
-	differs(t, got, map[string]string{"webhook-call": "problem", "webhook-configurations": "problem"})
+	differs(t, got, map[string]string{"webhook-call": "problem", "webhook-configurations": "problem", "certificate": "skipped"})
 	says(t, got["webhook-configurations"], "MutatingWebhookConfiguration kroguard is not there: instances get no defaults and no labels", "rollout restart")
+	says(t, got["webhook-configurations"], "ValidatingWebhookConfiguration kroguard is not there: nothing is judged", "rollout restart")
+	says(t, got["webhook-call"], "it is not told to, by the ValidatingWebhookConfiguration", "kubectl")
 }
 
 // kill ends kroguard, and starts it again after the test.
