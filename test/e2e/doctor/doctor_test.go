@@ -11,6 +11,7 @@ import (
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kroguard/kroguard/internal/registration"
@@ -214,6 +215,45 @@ func TestTheConfigurationsAreDeleted(t *testing.T) {
 	says(t, got["webhook-call"], "it is not told to, by the ValidatingWebhookConfiguration", "kubectl")
 }
 
+// Pods, Services and Deployments there are none here, so that their objects are written by hand.
+func TestReplicasBehindAService(t *testing.T) {
+	kill(t)
+	service := &admissionregistrationv1.ServiceReference{Namespace: harness.Namespace, Name: "kroguard-webhook"}
+	mutating := &admissionregistrationv1.MutatingWebhookConfiguration{}
+	if err := h.Client.Get(t.Context(), client.ObjectKey{Name: registration.Name}, mutating); err != nil {
+		t.Fatal(err)
+	}
+	mutating.Webhooks[0].ClientConfig.URL, mutating.Webhooks[0].ClientConfig.Service = nil, service.DeepCopy()
+	mutating.Webhooks[0].ClientConfig.Service.Path = ptr.To(registration.PathMutateInstances)
+	if err := h.Client.Update(t.Context(), mutating); err != nil {
+		t.Fatal(err)
+	}
+	got := examine(t)
+	differs(t, got, map[string]string{"webhook-call": "problem", "replicas": "problem"})
+	says(t, got["replicas"], "nothing behind Service kroguard-system/kroguard-webhook is ready", "kubectl -n kroguard-system get pods")
+
+	h.MustRun(t, `
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: by-hand, namespace: kroguard-system, labels: {kubernetes.io/service-name: kroguard-webhook}}
+addressType: IPv4
+endpoints: [{addresses: [10.0.0.1], conditions: {ready: true}}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: kro, namespace: kroguard-system, labels: {app.kubernetes.io/name: kro}}
+spec:
+  selector: {matchLabels: {app: kro}}
+  template:
+    metadata: {labels: {app: kro}}
+    spec: {containers: [{name: kro, image: "registry.k8s.io/kro/kro:v0.8.0"}]}
+`, "apply", "-f", "-")
+	remove(t, "-n=kroguard-system", "endpointslice/by-hand", "deployment/kro")
+	got = examine(t)
+	differs(t, got, map[string]string{"webhook-call": "problem", "replicas": "ok", "kro-version": "warning"})
+	says(t, got["kro-version"], "Deployment kroguard-system/kro runs kro 0.8.0; kroguard is tested with 0.9", "use kro 0.9")
+}
+
 // kill ends kroguard, and starts it again after the test.
 func kill(t *testing.T) {
 	t.Helper()
@@ -223,11 +263,11 @@ func kill(t *testing.T) {
 	t.Cleanup(func() { start(t) })
 }
 
-// remove deletes an object after the test.
-func remove(t *testing.T, kind, name string) {
+// remove deletes objects after the test.
+func remove(t *testing.T, args ...string) {
 	t.Helper()
 	t.Cleanup(func() {
-		if answer, err := h.Run(context.Background(), "", "delete", kind, name); err != nil || !answer.OK {
+		if answer, err := h.Run(context.Background(), "", append([]string{"delete"}, args...)...); err != nil || !answer.OK {
 			t.Errorf("%v: %s", err, answer.Text)
 		}
 	})
