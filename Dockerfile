@@ -22,10 +22,13 @@ COPY webhook webhook
 ARG TARGETOS
 ARG TARGETARCH
 ARG VERSION=dev
+# The repository is not in the build's context, so the go command can't tell.
+ARG COMMIT=
+ARG DATE=
 RUN --mount=type=cache,target=/go/pkg/mod \
     --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /kroguard ./cmd/kroguard
+    go build -trimpath -ldflags "-s -w -X main.version=$VERSION -X main.commit=$COMMIT -X main.date=$DATE" -o /kroguard ./cmd/kroguard
 
 FROM gcr.io/distroless/static:nonroot
 ARG VERSION=dev

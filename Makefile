@@ -63,7 +63,8 @@ demo: controlplane ## Show kroguard at work on a real control plane; KEEP=1 leav
 
 .PHONY: image
 image: ## Build the container image with docker.
-	docker build --build-arg VERSION=$(VERSION) --tag $(IMAGE) .
+	docker build --build-arg VERSION=$(VERSION) --build-arg COMMIT=$$(git rev-parse HEAD) \
+		--build-arg DATE=$$(TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ) --tag $(IMAGE) .
 
 .PHONY: clean
 clean: ## Delete what was built, but for the tools and control planes in .cache.

@@ -7,9 +7,15 @@ import (
 	"github.com/kroguard/kroguard/internal/cli"
 )
 
-// version is the released version, set by the linker, which can only set a package variable.
-var version = "dev"
+// What the linker is told of a release; it can only set package variables. Commit and date are needed where the go command builds from
+// no repository, and so can't note them.
+var (
+	version = "dev"
+	commit  = "" //nolint:gochecknoglobals // the linker sets it
+	date    = "" //nolint:gochecknoglobals // the linker sets it
+)
 
 func main() {
-	os.Exit(cli.Main(version, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	build := cli.Build{Version: version, Commit: commit, Date: date, Program: os.Args[0]}
+	os.Exit(build.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

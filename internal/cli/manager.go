@@ -16,7 +16,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
@@ -193,16 +192,10 @@ func newScheme() (*runtime.Scheme, error) {
 
 // restConfig is the cluster that the flags or the environment name.
 func restConfig(kubeconfig string) (*rest.Config, error) {
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = kubeconfig
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil).ClientConfig()
+	config, err := loadConfig(kubeconfig, "")
 	if err != nil {
 		return nil, fmt.Errorf("no cluster to serve: %w; give --kubeconfig, set KUBECONFIG, or run in a Pod", err)
 	}
-	config.UserAgent = "kroguard"
-	// Fairness is the API server's business (API Priority and Fairness): client-go's own limit of 5 requests a second would only
-	// delay statuses.
-	config.QPS = -1
 	return config, nil
 }
 

@@ -21,10 +21,15 @@ const (
 // usageError is an error of the command line itself: wrong flag, wrong argument.
 type usageError struct{ error }
 
-// Main runs the command line and returns the process's exit code: 0 for success, 1 for failure, 2 for a wrong command line.
+// Main is Build.Main of a version of which nothing else is known.
 func Main(version string, args []string, in io.Reader, out, errOut io.Writer) int {
-	root := newRoot(version)
-	root.SetArgs(args)
+	return Build{Version: version}.Main(args, in, out, errOut)
+}
+
+// Main runs the command line and returns the process's exit code: 0 for success, 1 for failure, 2 for a wrong command line.
+func (b Build) Main(args []string, in io.Reader, out, errOut io.Writer) int {
+	root := newRoot(b)
+	root.SetArgs(b.arguments(args))
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errOut)
@@ -40,7 +45,7 @@ func Main(version string, args []string, in io.Reader, out, errOut io.Writer) in
 	return exitFailure
 }
 
-func newRoot(version string) *cobra.Command {
+func newRoot(build Build) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "kroguard",
 		Short: "Admission webhooks and policy engine for kro",
@@ -64,6 +69,9 @@ labels for cost and ownership, and judges instances by guardrails in CEL and Reg
   # Measure what guardrails cost
   kroguard bench -f platform/ --objects instances/
 
+  # Check an installation
+  kroguard doctor
+
   # Complete commands and flags in this shell
   source <(kroguard completion bash)`,
 		SilenceErrors: true,
@@ -74,7 +82,10 @@ labels for cost and ownership, and judges instances by guardrails in CEL and Reg
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see '%s --help'", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newServe(), newCatalog(), newPlan(), newTest(), newBench(), newVersion(version))
+	root.AddCommand(newServe(), newCatalog(), newPlan(), newTest(), newBench(), newDoctor(), newVersion(build))
+	if build.base() == pluginName {
+		asPlugin(root)
+	}
 	return root
 }
 

@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"maps"
 	"slices"
 	"time"
 
@@ -17,31 +16,15 @@ import (
 // costs nothing, so the time is a wide margin over any admission request.
 const staleRuleGrace = time.Minute
 
-// neededResources are the kinds whose instances must be judged: those of CRDs that kro generated, and those that RGDs announce,
-// unless a CRD of that name belongs to somebody else, for kro doesn't take such a CRD over. Sorted.
+// neededResources are the kinds whose instances must be judged.
 func neededResources(
 	offerings []*offering.Offering, crds []metav1.PartialObjectMetadata,
 ) []runtimeschema.GroupResource {
-	needed, foreign := map[runtimeschema.GroupResource]bool{}, map[runtimeschema.GroupResource]bool{}
-	for i := range crds {
-		// A CRD's name is <plural>.<group>, which the API server enforces.
-		resource := runtimeschema.ParseGroupResource(crds[i].Name)
-		if registration.Owned(crds[i].Labels) {
-			needed[resource] = true
-		} else {
-			foreign[resource] = true
-		}
+	announced := make([]runtimeschema.GroupResource, len(offerings))
+	for i, o := range offerings {
+		announced[i] = runtimeschema.GroupResource{Group: o.GVK.Group, Resource: o.Plural}
 	}
-	for _, o := range offerings {
-		resource := runtimeschema.GroupResource{Group: o.GVK.Group, Resource: o.Plural}
-		if resource.Resource != "" && !foreign[resource] {
-			needed[resource] = true
-		}
-	}
-	maps.DeleteFunc(needed, func(resource runtimeschema.GroupResource, _ bool) bool {
-		return resource.Group == registration.KroGroup || registration.Reserved(resource.Group)
-	})
-	return slices.SortedFunc(maps.Keys(needed), registration.Compare)
+	return registration.Needed(announced, crds)
 }
 
 // retention remembers since when registered rules are not needed. The zero value is ready to use; it is for one goroutine.

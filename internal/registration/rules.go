@@ -1,11 +1,13 @@
 package registration
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apiextensions-apiserver/pkg/apihelpers"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
 
@@ -35,6 +37,31 @@ func Owned(labels map[string]string) bool {
 // kroguard intercept, and while it is down refuse, Deployments or its own configuration.
 func Reserved(group string) bool {
 	return !strings.Contains(group, ".") || apihelpers.IsProtectedCommunityGroup(group) || group == v1alpha1.GroupName
+}
+
+// Needed are the kinds whose instances must be judged: those of CRDs that kro generated, and those that RGDs announce, unless a
+// CRD of that name belongs to somebody else, for kro doesn't take such a CRD over. Those of group kro.run (which has a static
+// rule) and of reserved groups are left out. Sorted.
+func Needed(announced []runtimeschema.GroupResource, crds []metav1.PartialObjectMetadata) []runtimeschema.GroupResource {
+	needed, foreign := map[runtimeschema.GroupResource]bool{}, map[runtimeschema.GroupResource]bool{}
+	for i := range crds {
+		// A CRD's name is <plural>.<group>, which the API server enforces.
+		resource := runtimeschema.ParseGroupResource(crds[i].Name)
+		if Owned(crds[i].Labels) {
+			needed[resource] = true
+		} else {
+			foreign[resource] = true
+		}
+	}
+	for _, resource := range announced {
+		if resource.Resource != "" && !foreign[resource] {
+			needed[resource] = true
+		}
+	}
+	maps.DeleteFunc(needed, func(resource runtimeschema.GroupResource, _ bool) bool {
+		return resource.Group == KroGroup || Reserved(resource.Group)
+	})
+	return slices.SortedFunc(maps.Keys(needed), Compare)
 }
 
 // instanceRules are the rules for instances: all of group kro.run, and one rule for each other group with its plurals, sorted.
