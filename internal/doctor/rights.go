@@ -15,7 +15,7 @@ const reviewsAtOnce = 8
 
 // neededRules are what kroguard's ClusterRole grants, config/rbac/role.yaml.
 func neededRules() []rbacv1.PolicyRule {
-	read := []string{"get", "list", "watch"}
+	read := []string{"list", "watch"}
 	configurations := []string{"mutatingwebhookconfigurations", "validatingwebhookconfigurations"}
 	return []rbacv1.PolicyRule{
 		{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: read},
@@ -34,15 +34,19 @@ func neededRules() []rbacv1.PolicyRule {
 		{APIGroups: []string{"kroguard.io"}, Resources: []string{"guardrailexceptions", "guardrails", "projects"}, Verbs: read},
 		{
 			APIGroups: []string{"kroguard.io"},
-			Resources: []string{"guardrailexceptions/status", "guardrails/status", "projects/status"}, Verbs: []string{"get", "patch"},
+			Resources: []string{"guardrailexceptions/status", "guardrails/status", "projects/status"}, Verbs: []string{"patch"},
+		},
+		{
+			APIGroups: []string{"rbac.authorization.k8s.io"}, Resources: []string{"clusterroles"}, ResourceNames: []string{"kroguard"},
+			Verbs: []string{"get"},
 		},
 	}
 }
 
-// neededNamespacedRules are what kroguard's Role in its own namespace grants.
-func neededNamespacedRules() []rbacv1.PolicyRule {
+// neededNamespacedRules are what kroguard needs in its own namespace, whoever issues its certificate.
+func neededNamespacedRules(secret string) []rbacv1.PolicyRule {
 	return []rbacv1.PolicyRule{
-		{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"create", "get", "list", "update", "watch"}},
+		{APIGroups: []string{""}, Resources: []string{"secrets"}, ResourceNames: []string{secret}, Verbs: []string{"list", "watch"}},
 	}
 }
 
@@ -92,7 +96,7 @@ func describe(right *authorizationv1.ResourceAttributes) string {
 func (e *examination) rights(ctx context.Context) (string, []Finding) {
 	user := "system:serviceaccount:" + e.Namespace + ":" + e.ServiceAccount
 	groups := []string{"system:serviceaccounts", "system:serviceaccounts:" + e.Namespace, "system:authenticated"}
-	wanted := append(rights(neededRules(), ""), rights(neededNamespacedRules(), e.Namespace)...)
+	wanted := append(rights(neededRules(), ""), rights(neededNamespacedRules(e.SecretName), e.Namespace)...)
 	missing, err := lacking(ctx, wanted, func(ctx context.Context, right *authorizationv1.ResourceAttributes) (bool, error) {
 		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
 			ResourceAttributes: right, User: user, Groups: groups,
