@@ -48,6 +48,7 @@ func (k *keeper) Reconcile(ctx context.Context, request reconcile.Request) (reco
 	}
 	if lacking := k.lacking(secret.Data); lacking != "" {
 		k.source.wait(lacking)
+		log.FromContext(ctx).Info("waiting for the serving certificate", "reason", lacking)
 	}
 	changed, err := k.source.load(secret.Data)
 	if err != nil {
@@ -82,9 +83,14 @@ func (k *keeper) missing(ctx context.Context) error {
 		return k.create(ctx)
 	}
 	if k.provider == Provided {
-		k.source.wait(fmt.Sprintf("Secret %s does not exist: create it with tls.crt, tls.key and ca.crt", k.key))
+		k.source.wait(k.absent())
 	}
 	return nil
+}
+
+// absent says that the Secret of somebody else is not there.
+func (k *keeper) absent() string {
+	return fmt.Sprintf("Secret %s does not exist: create it with tls.crt, tls.key and ca.crt", k.key)
 }
 
 // lacking says what the Secret of somebody else lacks; empty for nothing.

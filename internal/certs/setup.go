@@ -63,7 +63,9 @@ func addProvider(ctx context.Context, mgr manager.Manager, options Options, k *k
 	case CertManager:
 		return mgr.Add(newIssuance(mgr, options, k.source))
 	case Provided:
-		k.source.wait(fmt.Sprintf("Secret %s is not read yet", k.key))
+		// No event tells of a Secret that is not there, and reading it again would take another permission.
+		k.source.wait(k.absent())
+		mgr.GetLogger().Info("until the Secret is read: waiting for the serving certificate", "reason", k.absent())
 		return nil
 	default:
 		// cert-controller gives up, and the manager with it, where it finds no Secret.
