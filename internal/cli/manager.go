@@ -9,7 +9,6 @@ import (
 
 	"github.com/go-logr/logr"
 	krov1alpha1 "github.com/kubernetes-sigs/kro/api/v1alpha1"
-	"github.com/prometheus/client_golang/prometheus"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -78,7 +77,7 @@ func assemble(
 	if err != nil {
 		return err
 	}
-	admission, guardrails, err := newMetrics(metrics.Registry)
+	counted, err := telemetry.New(metrics.Registry, source.NotAfter)
 	if err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
@@ -88,19 +87,15 @@ func assemble(
 		return fmt.Errorf("setting up CEL: %w", err)
 	}
 	compiler := newCompiler(log, driver)
-	compiler.Record(guardrails)
+	compiler.Record(counted.Guardrails)
 	templates, err := newTemplates(driver)
 	if err != nil {
 		return err
 	}
-	others, err := telemetry.NewPolicies(metrics.Registry)
-	if err != nil {
-		return fmt.Errorf("registering metrics: %w", err)
-	}
 	controllers, err := controller.Setup(mgr, controller.Options{
 		Store: store, Compiler: compiler, Certificates: source,
 		Sources: controller.Sources{
-			Names: options.sources.names, Inventory: options.sources.inventory, CEL: driver, Gatekeeper: templates, Recorder: others,
+			Names: options.sources.names, Inventory: options.sources.inventory, CEL: driver, Gatekeeper: templates, Recorder: counted.Policies,
 		},
 		Settings: review.Settings{
 			RequireProject: options.requireProject, KroUsers: options.kroUsers, LabelKeys: options.keys,
@@ -108,33 +103,26 @@ func assemble(
 		Registration: registration.Options{
 			ClientConfig: options.clientConfig(), KroUsers: options.kroUsers, ExcludedNamespaces: []string{options.namespace},
 		},
+		Metrics: counted,
 	})
 	if err != nil {
 		return fmt.Errorf("setting up controllers: %w", err)
 	}
 	webhook.Register(&drainingMux{Mux: mgr.GetWebhookServer(), drain: drain}, webhook.Options{
-		Scheme:    mgr.GetScheme(),
-		Instances: &webhook.Instances{Store: store, Authorizer: authorizer, Metrics: admission, Log: log.WithName("admission")},
-		Compiler:  compiler,
-		Rules:     controllers,
+		Scheme: mgr.GetScheme(),
+		Instances: &webhook.Instances{
+			Store: store, Authorizer: authorizer, Metrics: counted.Admission, Log: log.WithName("admission"),
+		},
+		Compiler: compiler,
+		Rules:    controllers,
 	})
-	if err := options.catalog.add(mgr, log.WithName("catalog"), store, source, authorizer); err != nil {
+	if err := options.catalog.add(mgr, log.WithName("catalog"), store, source, authorizer, counted.Catalog); err != nil {
 		return err
 	}
 	return addChecks(mgr, map[string]healthz.Checker{
 		"shutdown": drain.check, "certificate": source.Check, "configuration": controllers.Ready,
 		"webhooks": onlyAfter(source.Check, mgr.GetWebhookServer().StartedChecker()),
 	})
-}
-
-// newMetrics registers kroguard's own metrics.
-func newMetrics(registerer prometheus.Registerer) (*telemetry.Admission, *telemetry.Guardrails, error) {
-	admission, err := telemetry.NewAdmission(registerer)
-	if err != nil {
-		return nil, nil, err
-	}
-	guardrails, err := telemetry.NewGuardrails(registerer)
-	return admission, guardrails, err
 }
 
 // addChecks adds the liveness check and the named readiness checks.

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kroguard/kroguard/internal/registration"
+	"github.com/kroguard/kroguard/internal/telemetry"
 )
 
 // configurations are both webhook configurations. A nil one does not exist.
@@ -60,6 +61,25 @@ func (c configurations) objects() []client.Object {
 		objects = append(objects, c.mutating)
 	}
 	return objects
+}
+
+// drift says what somebody else did to a configuration that is about to be written, with c being what was in place before and built
+// what should be now. It is none where there was nothing before, or where what should be has changed since.
+func (c configurations) drift(object client.Object, built configurations) (telemetry.DriftReason, bool) {
+	var known, same bool
+	switch object.(type) {
+	case *admissionregistrationv1.MutatingWebhookConfiguration:
+		known, same = c.mutating != nil, equality.Semantic.DeepEqual(c.mutating, built.mutating)
+	case *admissionregistrationv1.ValidatingWebhookConfiguration:
+		known, same = c.validating != nil, equality.Semantic.DeepEqual(c.validating, built.validating)
+	}
+	switch {
+	case !known:
+		return "", false
+	case object.GetResourceVersion() == "":
+		return telemetry.DriftDeleted, true
+	}
+	return telemetry.DriftChanged, same
 }
 
 // hasMeta reports whether labels and annotations have what they should.

@@ -20,6 +20,7 @@ import (
 
 	"github.com/kroguard/kroguard/internal/registration"
 	"github.com/kroguard/kroguard/internal/review"
+	"github.com/kroguard/kroguard/internal/telemetry"
 )
 
 // Limits of what the reconciler writes by itself. Restoring what somebody changed is immediate; against another writer that
@@ -50,11 +51,15 @@ type WebhookConfigurationReconciler struct {
 	certificates Certificates
 	settleTime   time.Duration
 	limit        *rate.Limiter
+	// metrics may be nil.
+	metrics *telemetry.Configurations
 
 	// mu is held while the configurations are read, compared and written; the memories below are its.
 	mu           sync.Mutex
 	retention    retention
 	observations observations
+	// settled are the configurations as they were last in place, as built.
+	settled configurations
 
 	// inPlace is the CA bundle of the configurations when they were last seen to be as they should.
 	inPlace atomic.Pointer[[]byte]
@@ -113,7 +118,10 @@ func (r *WebhookConfigurationReconciler) ensure(
 	resources = append(append(resources, kept...), extra...)
 
 	next := current.desired(options, resources)
+	mutating, validating := registration.Build(options, resources)
+	built := configurations{mutating: mutating, validating: validating}
 	if next.upToDate() {
+		r.settled = built
 		r.inPlace.Store(&options.CABundle)
 		return again, nil
 	}
@@ -123,11 +131,11 @@ func (r *WebhookConfigurationReconciler) ensure(
 			return reservation.Delay(), nil
 		}
 	}
-	if err := r.write(ctx, next); err != nil {
+	if err := r.write(ctx, next, built); err != nil {
 		return 0, err
 	}
-	mutating, validating := registration.Build(options, resources)
-	both, _ = registration.Registered(mutating, validating)
+	r.settled = built
+	both, _ = built.registered()
 	r.observations.observe(both, time.Now())
 	r.inPlace.Store(&options.CABundle)
 	log.FromContext(ctx).Info("wrote the webhook configurations", "kinds", len(both))
@@ -170,16 +178,21 @@ func read(ctx context.Context, reader client.Reader) (configurations, error) {
 
 // write writes what differs. Updates carry the resourceVersion that was read, so that they never undo what this replica has not
 // seen.
-func (r *WebhookConfigurationReconciler) write(ctx context.Context, differing configurations) error {
+func (r *WebhookConfigurationReconciler) write(ctx context.Context, differing, built configurations) error {
 	for _, object := range differing.objects() {
+		reason, drifted := r.settled.drift(object, built)
 		if object.GetResourceVersion() == "" {
 			if err := r.writer.Create(ctx, object); err != nil {
 				return fmt.Errorf("creating %T: %w", object, err)
 			}
-			continue
-		}
-		if err := r.writer.Update(ctx, object); err != nil {
+		} else if err := r.writer.Update(ctx, object); err != nil {
 			return fmt.Errorf("updating %T: %w", object, err)
+		}
+		// Only now is it certain that what was read was not just out of date.
+		r.metrics.CountWrite()
+		if drifted {
+			r.metrics.CountDrift(reason)
+			log.FromContext(ctx).Info("put a webhook configuration back", "type", fmt.Sprintf("%T", object), "reason", reason)
 		}
 	}
 	return nil
