@@ -49,7 +49,7 @@ func TestRequestsAreCountedByRouteAndNeverByPath(t *testing.T) {
 	}
 	want := map[string]uint64{
 		"/{$} 2xx": 1, "/v1/namespaces/{namespace}/offerings 2xx": 2, "/v1/namespaces/{namespace}/offerings 4xx": 1, "other 4xx": 4,
-		"/{$} 4xx": 1, // what a clean path would have led to
+		"/{$} 4xx":          1, // what a clean path would have led to
 		"/openapi.json 2xx": 1, "/openapi.json 3xx": 1,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -112,6 +112,7 @@ func assemble(
 		Scheme: mgr.GetScheme(),
 		Instances: &webhook.Instances{
 			Store: store, Authorizer: authorizer, Metrics: counted.Admission, Log: log.WithName("admission"),
+			BreakGlassGroup: options.breakGlassGroup, Events: mgr.GetEventRecorder("kroguard"),
 		},
 		Compiler: compiler,
 		Rules:    controllers,

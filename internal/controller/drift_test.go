@@ -71,11 +71,11 @@ func TestDriftIsWhatSomebodyElseDid(t *testing.T) {
 		{name: "nothing", change: func(*testing.T, client.Client, *WebhookConfigurationReconciler) {}, want: [3]float64{2, 0, 0}},
 		{
 			name: "a failure policy opened", want: [3]float64{3, 1, 0},
-			change: func(t *testing.T, c client.Client, _ *WebhookConfigurationReconciler) { opened(t, c) }, //nolint:thelper // a case
+			change: func(t *testing.T, c client.Client, _ *WebhookConfigurationReconciler) { opened(t, c) },
 		},
 		{
 			name: "one deleted", want: [3]float64{3, 0, 1},
-			change: func(t *testing.T, c client.Client, _ *WebhookConfigurationReconciler) { //nolint:thelper // a case
+			change: func(t *testing.T, c client.Client, _ *WebhookConfigurationReconciler) {
 				if err := c.Delete(t.Context(), validating(t, c)); err != nil {
 					t.Fatal(err)
 				}
@@ -83,7 +83,7 @@ func TestDriftIsWhatSomebodyElseDid(t *testing.T) {
 		},
 		{
 			name: "a label of somebody's own", want: [3]float64{2, 0, 0},
-			change: func(t *testing.T, c client.Client, _ *WebhookConfigurationReconciler) { //nolint:thelper // a case
+			change: func(t *testing.T, c client.Client, _ *WebhookConfigurationReconciler) {
 				object := validating(t, c)
 				object.Labels["team"] = "platform"
 				if err := c.Update(t.Context(), object); err != nil {
@@ -97,7 +97,7 @@ func TestDriftIsWhatSomebodyElseDid(t *testing.T) {
 		},
 		{
 			name: "a new kind", want: [3]float64{4, 0, 0},
-			change: func(t *testing.T, c client.Client, _ *WebhookConfigurationReconciler) { //nolint:thelper // a case
+			change: func(t *testing.T, c client.Client, _ *WebhookConfigurationReconciler) {
 				if err := c.Create(t.Context(), ownedCRD("queues.example.com")); err != nil {
 					t.Fatal(err)
 				}
@@ -105,7 +105,7 @@ func TestDriftIsWhatSomebodyElseDid(t *testing.T) {
 		},
 		{
 			name: "a rule that another replica wrote ahead", want: [3]float64{2, 0, 0},
-			change: func(t *testing.T, c client.Client, _ *WebhookConfigurationReconciler) { //nolint:thelper // a case
+			change: func(t *testing.T, c client.Client, _ *WebhookConfigurationReconciler) {
 				if err := newReconciler(t, c).EnsureRule(t.Context(), resource("ahead.example.com"), false); err != nil {
 					t.Fatal(err)
 				}
