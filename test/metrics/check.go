@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
@@ -93,7 +94,7 @@ func (c *checker) selector(selector *parser.VectorSelector) map[string]bool {
 		known[label] = true
 	}
 	for _, matcher := range selector.LabelMatchers {
-		if matcher.Name != labels.MetricName && !known[matcher.Name] {
+		if matcher.Name != model.MetricNameLabel && !known[matcher.Name] {
 			c.report("%s has no label %s, it has %s", selector.Name, matcher.Name, strings.Join(have, ", "))
 		}
 	}
