@@ -19,21 +19,22 @@ const (
 	breakGlassPrefix = "kroguard: BREAK GLASS: "
 	// auditBreakGlass is the key of the audit annotation.
 	auditBreakGlass = "break-glass"
-	// maxWarning is what an API server shows of a warning where there are many, and maxBreakGlassWarnings leaves room for others within
-	// the 4096 characters that it shows in all (k8s.io/apiserver pkg/endpoints/filters/warning.go).
+	// maxWarning is what an API server shows of a warning where there are many, and maxBreakGlassWarnings leaves room for others
+	// within the 4096 characters that it shows in all (k8s.io/apiserver pkg/endpoints/filters/warning.go).
 	maxWarning            = 256
 	maxBreakGlassWarnings = 8
 	// maxEventNote is the API server's limit for an event's note, in bytes (events.k8s.io/v1).
 	maxEventNote = 1024
 )
 
-// breaksGlass reports whether the request's user is in the group. The groups are the API server's word: nothing of the object is asked.
+// breaksGlass reports whether the request's user is in the group. The groups are the API server's word: nothing of the object is
+// asked.
 func (i *Instances) breaksGlass(request *review.Request) bool {
 	return i.BreakGlassGroup != "" && slices.Contains(request.Admission.UserInfo.Groups, i.BreakGlassGroup)
 }
 
-// breakGlass lets in what would have been refused, and tells everybody. failure is the reason where there is no verdict. The event and
-// the log name guardrails only; what they say of the object is for the user and the audit log.
+// breakGlass lets in what would have been refused, and tells everybody. failure is the reason where there is no verdict. The
+// event and the log name guardrails only; what they say of the object is for the user and the audit log.
 func (i *Instances) breakGlass(req *admissionv1.AdmissionRequest, decision *review.Decision, failure string) admission.Response {
 	denied := decision.Verdict.Denied
 	names := make([]string, 0, len(denied))

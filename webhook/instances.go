@@ -33,8 +33,8 @@ type Instances struct {
 	Authorizer authorizer.Authorizer
 	// Metrics counts what was decided; nil counts nothing.
 	Metrics *telemetry.Admission
-	// BreakGlassGroup is a group whose members' instances are let in whatever the verdict is; empty for none. Only what the API server
-	// says of the user counts.
+	// BreakGlassGroup is a group whose members' instances are let in whatever the verdict is; empty for none. Only what the API
+	// server says of the user counts.
 	BreakGlassGroup string
 	// Events tells of instances that were let in so; nil tells nobody.
 	Events events.EventRecorder
@@ -139,8 +139,8 @@ func (i *Instances) await(ctx context.Context, request *review.Request) *review.
 // notLoaded is what is said before there is a snapshot.
 const notLoaded = "kroguard has not loaded its configuration yet: try again in a few seconds"
 
-// record logs guardrails that are ignored, counts violations that are no guardrail's, and yields the names of what denies, one for
-// each violation.
+// record logs guardrails that are ignored, counts violations that are no guardrail's, and yields the names of what denies, one
+// for each violation.
 func (i *Instances) record(req *admissionv1.AdmissionRequest, verdict *policies.Verdict) []string {
 	for _, ignored := range verdict.Ignored {
 		fields, err := loggable(ignored.Err)
@@ -163,8 +163,8 @@ func (i *Instances) record(req *admissionv1.AdmissionRequest, verdict *policies.
 // errAudited stands for an error that may quote the object.
 var errAudited = errors.New("the audit log says why")
 
-// loggable are the fields of a guardrail that failed, where that is known, and what a log may have of the error. What does not compile
-// has nothing of any object in it.
+// loggable are the fields of a guardrail that failed, where that is known, and what a log may have of the error. What does not
+// compile has nothing of any object in it.
 func loggable(err error) (fields []string, shown error) {
 	if places, ok := errors.AsType[policies.CompileErrors](err); ok {
 		return nil, places

@@ -65,7 +65,8 @@ func (o *serveOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.certDir, "cert-dir", "", "`directory` for the serving certificate's files; default: a temporary one")
 	flags.StringSliceVar(&o.kroUsers, "kro-user", []string{defaultKroUser}, "user `name` under which kro runs; repeat for several")
 	flags.BoolVar(&o.requireProject, "require-project", false, "refuse instances in namespaces that belong to no Project")
-	flags.StringVar(&o.breakGlassGroup, "break-glass-group", "", "`group` whose members' instances are let in whatever guardrails say, loudly; default: none")
+	flags.StringVar(&o.breakGlassGroup, "break-glass-group", "",
+		"`group` whose members' instances are let in whatever guardrails say, loudly; default: none")
 	o.sources.addFlags(flags, "")
 	o.catalog.addFlags(flags)
 	flags.StringToStringVar(&o.labelKeys, "label-key", nil, "write a label under another key, as `name=key`: team=example.com/team; names are "+strings.Join(labeling.KeyNames(), ", "))

@@ -63,8 +63,8 @@ func (c configurations) objects() []client.Object {
 	return objects
 }
 
-// drift says what somebody else did to a configuration that is about to be written, with c being what was in place before and built
-// what should be now. It is none where there was nothing before, or where what should be has changed since.
+// drift says what somebody else did to a configuration that is about to be written, with c being what was in place before and
+// built what should be now. It is none where there was nothing before, or where what should be has changed since.
 func (c configurations) drift(object client.Object, built configurations) (telemetry.DriftReason, bool) {
 	var known, same bool
 	switch object.(type) {

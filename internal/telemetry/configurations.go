@@ -20,7 +20,8 @@ type Configurations struct {
 
 func newConfigurations(f *factory) *Configurations {
 	c := &Configurations{
-		writes: f.counter("kroguard_webhook_configuration_writes_total", "Webhook configurations that were created or updated.").WithLabelValues(),
+		writes: f.counter("kroguard_webhook_configuration_writes_total",
+			"Webhook configurations that were created or updated.").WithLabelValues(),
 		drift: f.counter("kroguard_webhook_configuration_drift_total",
 			"Webhook configurations that somebody else changed or deleted, and that were put back, by reason (changed, deleted).", "reason"),
 	}

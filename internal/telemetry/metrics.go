@@ -17,8 +17,8 @@ type Metrics struct {
 	Catalog        *Catalog
 }
 
-// New builds all metrics and registers them. expiry is when the serving certificate ends, zero where there is none; it is asked at
-// each scrape.
+// New builds all metrics and registers them. expiry is when the serving certificate ends, zero where there is none; it is asked
+// at each scrape.
 func New(registerer prometheus.Registerer, expiry func() time.Time) (Metrics, error) {
 	f := &factory{registerer: registerer}
 	return newMetrics(f, expiry), f.err
@@ -33,8 +33,8 @@ func Describe() []Metric {
 
 func newMetrics(f *factory, expiry func() time.Time) Metrics {
 	m := Metrics{
-		Admission: newAdmission(f), Guardrails: newGuardrails(f), Policies: newPolicies(f), Renders: newRenders(f), Snapshots: newSnapshots(f),
-		Configurations: newConfigurations(f), Catalog: newCatalog(f),
+		Admission: newAdmission(f), Guardrails: newGuardrails(f), Policies: newPolicies(f),
+		Renders: newRenders(f), Snapshots: newSnapshots(f), Configurations: newConfigurations(f), Catalog: newCatalog(f),
 	}
 	f.timestamp("kroguard_certificate_expiry_timestamp_seconds", "When the serving certificate ends, in seconds since 1970.", expiry)
 	return m

@@ -27,7 +27,8 @@ func Page(page string) (string, error) {
 		if len(metric.Labels) > 0 {
 			labels = "`" + strings.Join(metric.Labels, "`, `") + "`"
 		}
-		table.WriteString("| `" + metric.Name + "` | " + string(metric.Type) + " | " + labels + " | " + strings.TrimSuffix(metric.Help, ".") + " |\n")
+		cells := []string{"`" + metric.Name + "`", string(metric.Type), labels, strings.TrimSuffix(metric.Help, ".")}
+		table.WriteString("| " + strings.Join(cells, " | ") + " |\n")
 	}
 	return before + pageMarker + "\n" + table.String() + after, nil
 }

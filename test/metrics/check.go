@@ -18,8 +18,8 @@ func targetLabels() []string {
 	return []string{"instance", "job", "namespace", "pod", "service", "container"}
 }
 
-// Check returns what is wrong with PromQL expressions: what does not parse, metrics that are not described, and labels that a metric does
-// not have. Metrics that aren't under kroguard_ are unknown, too.
+// Check returns what is wrong with PromQL expressions: what does not parse, metrics that are not described, and labels that a
+// metric does not have. Metrics that aren't under kroguard_ are unknown, too.
 func Check(described []telemetry.Metric, expressions ...string) []string {
 	series := map[string][]string{}
 	for _, metric := range described {
