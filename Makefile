@@ -40,7 +40,7 @@ STEP := $(SUMMARY) step -results $(RESULTS) -name
 MODULES := $(patsubst %/,%,$(dir $(wildcard go.mod test/*/go.mod)))
 KUSTOMIZATIONS := $(sort $(patsubst %/,%,$(dir $(wildcard config/*/kustomization.yaml config/*/*/kustomization.yaml))))
 # What `make generate` writes and git must have.
-GENERATED := config/crd/bases config/rbac/role.yaml charts/kroguard ':(glob)**/zz_generated.*'
+GENERATED := config/crd/bases config/rbac/role.yaml charts/kroguard docs/metrics.md ':(glob)**/zz_generated.*'
 
 ##@ General
 
@@ -83,9 +83,10 @@ verify-markers:
 		END {exit bad}'
 
 .PHONY: generate
-generate: verify-markers $(CONTROLLER_GEN) ## Regenerate deep copies, CRDs, RBAC, and the chart's part of them.
+generate: verify-markers $(CONTROLLER_GEN) ## Regenerate deep copies, CRDs, RBAC, the table of metrics, and the chart's part of them.
 	$(CONTROLLER_GEN) object paths=./policies/v1alpha1
 	$(CONTROLLER_GEN) crd paths=./policies/v1alpha1 output:crd:dir=config/crd/bases
+	go run ./internal/telemetry/metricspage docs/metrics.md
 	$(CONTROLLER_GEN) rbac:roleName=kroguard $(foreach dir,$(wildcard internal webhook),paths=./$(dir)/...) output:rbac:dir=config/rbac
 	go run ./charts/generate
 
@@ -103,6 +104,7 @@ test-parts: $(SUMMARY)
 	@$(STEP) "build the control plane" -- $(MAKE) controlplane || true
 	@$(MAKE) test-unit || true
 	@$(MAKE) test-bench || true
+	@$(MAKE) test-metrics || true
 	@$(MAKE) test-controlplane || true
 	@$(MAKE) test-e2e || true
 
@@ -116,6 +118,10 @@ test-unit: $(SUMMARY) ## Run the tests that need no control plane.
 test-bench: $(SUMMARY)
 	@$(STEP) "adapt Gatekeeper for the comparison" -- $(MAKE) bench-source
 	@$(TEST) "engines agree" -- go -C test/bench test -json $(BENCH_FLAGS) ./...
+
+.PHONY: test-metrics
+test-metrics: $(SUMMARY)
+	@$(TEST) "dashboard and alerts" -- go -C test/metrics test -json ./...
 
 .PHONY: test-controlplane
 test-controlplane: $(SUMMARY)

@@ -27,7 +27,7 @@ type instanceHandler struct {
 	// handle judges a request.
 	handle func(context.Context, *review.Request) admission.Response
 	// failed is the answer to a request whose judgement panicked.
-	failed func(error) admission.Response
+	failed func(*review.Request, error) admission.Response
 	log    logr.Logger
 	bodies bodies
 }
@@ -84,7 +84,7 @@ func (h *instanceHandler) judge(ctx context.Context, request *review.Request) (r
 		for _, handle := range utilruntime.PanicHandlers {
 			handle(ctx, cause)
 		}
-		response = h.failed(fmt.Errorf("panic: %v [recovered]", cause))
+		response = h.failed(request, fmt.Errorf("panic: %v [recovered]", cause))
 	}()
 	return h.handle(ctx, request)
 }

@@ -3,17 +3,22 @@ package webhook
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
 	admissionv1 "k8s.io/api/admission/v1"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/kroguard/kroguard/internal/review"
 	"github.com/kroguard/kroguard/internal/telemetry"
 	"github.com/kroguard/kroguard/policies"
+	"github.com/kroguard/kroguard/policies/cel"
 )
 
 // DefaultWait is how long a request waits for the caches when it names something that they don't know yet: an RGD or a namespace
@@ -28,6 +33,11 @@ type Instances struct {
 	Authorizer authorizer.Authorizer
 	// Metrics counts what was decided; nil counts nothing.
 	Metrics *telemetry.Admission
+	// BreakGlassGroup is a group whose members' instances are let in whatever the verdict is; empty for none. Only what the API
+	// server says of the user counts.
+	BreakGlassGroup string
+	// Events tells of instances that were let in so; nil tells nobody.
+	Events events.EventRecorder
 	// Log is told of refusals, and of what went wrong; the zero value discards.
 	Log logr.Logger
 	// Wait is how long a request waits for what the caches don't know yet; 0 stands for DefaultWait.
@@ -41,17 +51,22 @@ type Instances struct {
 func (i *Instances) Mutate() http.Handler {
 	return &instanceHandler{
 		handle: i.observed(telemetry.PhaseMutate, i.mutate),
-		failed: func(error) admission.Response { return allow(nil) },
+		failed: func(*review.Request, error) admission.Response { return allow(nil) },
 		log:    i.Log,
 	}
 }
 
-// Validate returns the handler that judges the final state. It fails closed.
+// Validate returns the handler that judges the final state. It fails closed, but for those who may break the glass.
 func (i *Instances) Validate() http.Handler {
 	return &instanceHandler{
 		handle: i.observed(telemetry.PhaseValidate, i.validate),
-		failed: func(err error) admission.Response { return admission.Errored(http.StatusInternalServerError, err) },
-		log:    i.Log,
+		failed: func(request *review.Request, err error) admission.Response {
+			if i.breaksGlass(request) {
+				return i.breakGlass(request.Admission, new(review.Decision), err.Error())
+			}
+			return admission.Errored(http.StatusInternalServerError, err)
+		},
+		log: i.Log,
 	}
 }
 
@@ -73,11 +88,13 @@ func (i *Instances) mutate(ctx context.Context, request *review.Request) admissi
 		return allow(nil)
 	}
 	mutation := snapshot.Mutate(request)
-	for _, skipped := range mutation.Skipped {
-		i.Log.Info("a default or label was left out", "uid", request.Admission.UID,
-			"source", skipped.Source, "field", skipped.Field, "reason", skipped.Reason)
-	}
 	response := allow(nil)
+	for _, skipped := range mutation.Skipped {
+		i.Log.Info("a default or label was left out", "uid", request.Admission.UID, "source", skipped.Source, "field", skipped.Field)
+	}
+	if len(mutation.Skipped) > 0 {
+		response.AuditAnnotations = map[string]string{"left-out": reasons(mutation.Skipped)}
+	}
 	response.Patches = mutation.Operations
 	return response
 }
@@ -85,11 +102,18 @@ func (i *Instances) mutate(ctx context.Context, request *review.Request) admissi
 func (i *Instances) validate(ctx context.Context, request *review.Request) admission.Response {
 	snapshot := i.await(ctx, request)
 	if snapshot == nil {
-		return forbid("kroguard has not loaded its configuration yet: try again in a few seconds", nil)
+		if i.breaksGlass(request) {
+			return i.breakGlass(request.Admission, new(review.Decision), notLoaded)
+		}
+		return forbid(notLoaded, nil)
 	}
 	decision := snapshot.Validate(ctx, request, i.Authorizer, i.now())
-	i.record(request.Admission, &decision.Verdict)
-	if !decision.Verdict.Allowed() {
+	refused := i.record(request.Admission, &decision.Verdict)
+	if len(refused) > 0 {
+		if i.breaksGlass(request) {
+			return i.breakGlass(request.Admission, decision, "")
+		}
+		i.Log.Info("refused", about(request.Admission, slices.Compact(refused))...)
 		response := forbid(policies.Render(decision.Verdict.Denied), review.Causes(decision.Verdict.Denied))
 		response.Warnings = decision.Warnings
 		response.AuditAnnotations = decision.AuditAnnotations
@@ -112,14 +136,19 @@ func (i *Instances) await(ctx context.Context, request *review.Request) *review.
 	return i.Store.Await(ctx, func(s *review.Snapshot) bool { return s.Knows(request) })
 }
 
-// record logs denials, and counts those that are no guardrail's, without any of the object's content.
-func (i *Instances) record(req *admissionv1.AdmissionRequest, verdict *policies.Verdict) {
+// notLoaded is what is said before there is a snapshot.
+const notLoaded = "kroguard has not loaded its configuration yet: try again in a few seconds"
+
+// record logs guardrails that are ignored, counts violations that are no guardrail's, and yields the names of what denies, one
+// for each violation.
+func (i *Instances) record(req *admissionv1.AdmissionRequest, verdict *policies.Verdict) []string {
 	for _, ignored := range verdict.Ignored {
-		i.Log.Error(ignored.Err, "a guardrail could not be evaluated and is ignored by its failurePolicy",
-			"uid", req.UID, "guardrail", ignored.Guardrail)
+		fields, err := loggable(ignored.Err)
+		i.Log.Error(err, "a guardrail could not be evaluated and is ignored by its failurePolicy",
+			"uid", req.UID, "guardrail", ignored.Guardrail, "fields", fields)
 	}
 	if verdict.Allowed() {
-		return
+		return nil
 	}
 	guardrails := make([]string, len(verdict.Denied))
 	for n := range verdict.Denied {
@@ -128,8 +157,43 @@ func (i *Instances) record(req *admissionv1.AdmissionRequest, verdict *policies.
 			i.Metrics.CountRule(guardrails[n])
 		}
 	}
-	i.Log.Info("refused", "uid", req.UID, "operation", req.Operation, "kind", req.Kind.String(),
-		"namespace", req.Namespace, "name", req.Name, "user", req.UserInfo.Username, "guardrails", guardrails)
+	return guardrails
+}
+
+// errAudited stands for an error that may quote the object.
+var errAudited = errors.New("the audit log says why")
+
+// loggable are the fields of a guardrail that failed, where that is known, and what a log may have of the error. What does not
+// compile has nothing of any object in it.
+func loggable(err error) (fields []string, shown error) {
+	if places, ok := errors.AsType[policies.CompileErrors](err); ok {
+		return nil, places
+	}
+	if failed, ok := errors.AsType[cel.EvaluationErrors](err); ok {
+		for _, one := range failed {
+			fields = append(fields, one.Field)
+		}
+	} else if failed, ok := errors.AsType[cel.EvaluationError](err); ok {
+		fields = []string{failed.Field}
+	}
+	return fields, errAudited
+}
+
+// reasons are why defaults and labels were left out, a line each. They may quote the object.
+func reasons(skipped []review.Skipped) string {
+	lines := make([]string, len(skipped))
+	for n, one := range skipped {
+		lines[n] = one.Field + " (" + one.Source + "): " + one.Reason
+	}
+	return shortened(strings.Join(lines, "\n"), policies.MaxRenderBytes)
+}
+
+// about is what a log says of a request: nothing of what the object contains.
+func about(req *admissionv1.AdmissionRequest, guardrails []string) []any {
+	return []any{
+		"uid", req.UID, "operation", req.Operation, "kind", req.Kind.String(), "namespace", req.Namespace, "name", req.Name,
+		"user", req.UserInfo.Username, "guardrails", guardrails,
+	}
 }
 
 func (i *Instances) now() time.Time {

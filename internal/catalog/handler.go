@@ -21,6 +21,7 @@ import (
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 
 	"github.com/kroguard/kroguard/internal/review"
+	"github.com/kroguard/kroguard/internal/telemetry"
 )
 
 const (
@@ -49,6 +50,8 @@ type HandlerOptions struct {
 	Rights        authorizer.Authorizer
 	// Log is told of what went wrong.
 	Log logr.Logger
+	// Metrics counts what is answered; nil counts nothing.
+	Metrics *telemetry.Catalog
 	// Now is the clock that exceptions expire by; nil is time.Now.
 	Now func() time.Time
 }
@@ -75,7 +78,7 @@ func NewHandler(options HandlerOptions) http.Handler {
 			respond(w, r, contentType, body)
 		})
 	}
-	return h.guarded(mux)
+	return h.counted(mux, h.guarded(mux))
 }
 
 type handler struct {

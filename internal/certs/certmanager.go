@@ -107,9 +107,6 @@ func (i *issuance) see(ctx context.Context) string {
 		problem = fmt.Sprintf("cert-manager can't be asked for a certificate: %v", err)
 	}
 	i.source.wait(problem)
-	if i.options.Pending != nil {
-		i.options.Pending(problem != "")
-	}
 	if problem != i.told {
 		i.told = problem
 		if problem == "" {

@@ -37,10 +37,11 @@ func serving(t *testing.T, c client.Client) *certmanagerv1.Certificate {
 
 func TestCertManagerIsAskedForAnAuthorityAndACertificate(t *testing.T) {
 	i, c := newTestIssuance(t, IssuerRef{})
-	var pending []bool
-	i.options.Pending = func(p bool) { pending = append(pending, p) }
 	if problem := i.see(t.Context()); !strings.Contains(problem, "Certificate kroguard-system/kroguard-webhook is not issued: cert-manager has not") {
 		t.Errorf("problem: %q", problem)
+	}
+	if !i.source.Pending() {
+		t.Error("not pending although it is not issued")
 	}
 	if err := i.source.Check(nil); err == nil || !strings.Contains(err.Error(), "describe certificate kroguard-webhook") {
 		t.Errorf("Check: %v", err)
@@ -69,8 +70,9 @@ func TestCertManagerIsAskedForAnAuthorityAndACertificate(t *testing.T) {
 	if got := serving(t, c).ResourceVersion; got != version {
 		t.Error("what is as it should be was written")
 	}
-	if diff := cmp.Diff([]bool{true, true, false}, pending); diff != "" {
-		t.Errorf("pending (-want +got):\n%s", diff)
+	mustLoad(t, i.source, issue(t, time.Now(), serviceName))
+	if i.source.Pending() {
+		t.Error("pending although it is issued and served")
 	}
 }
 

@@ -38,8 +38,6 @@ type Options struct {
 	Provider Provider
 	// Issuer is the issuer that cert-manager uses; the zero value has kroguard make one, with a CA of its own.
 	Issuer IssuerRef
-	// Pending is told whether an issuance by cert-manager is under way or failed; nil for nobody.
-	Pending func(bool)
 	// Owner is what the garbage collector removes the Secret with; nil for nothing. It is asked before the Secret is created.
 	Owner func(context.Context) (*metav1.OwnerReference, error)
 	// Dir is where the certificate's files are written, readable by the own user only; empty stands for a temporary

@@ -26,6 +26,7 @@ import (
 	"github.com/kroguard/kroguard/internal/catalog"
 	"github.com/kroguard/kroguard/internal/certs"
 	"github.com/kroguard/kroguard/internal/review"
+	"github.com/kroguard/kroguard/internal/telemetry"
 )
 
 // Ways to find out who looks at the catalog.
@@ -96,11 +97,14 @@ func isLoopback(host string) bool {
 // +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create
 
 // add has the manager serve the catalog.
-func (o *catalogServer) add(mgr manager.Manager, log logr.Logger, store *review.Store, certificates *certs.Source, rights authorizer.Authorizer) error {
+func (o *catalogServer) add(
+	mgr manager.Manager, log logr.Logger, store *review.Store, certificates *certs.Source, rights authorizer.Authorizer,
+	metrics *telemetry.Catalog,
+) error {
 	if !o.on() {
 		return nil
 	}
-	options := catalog.HandlerOptions{Snapshot: store.Load, Log: log}
+	options := catalog.HandlerOptions{Snapshot: store.Load, Log: log, Metrics: metrics}
 	config := &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: certificates.GetCertificate, NextProtos: []string{"h2", "http/1.1"}}
 	if o.auth == authKubernetes {
 		var err error

@@ -10,7 +10,6 @@ import (
 	certmanagerv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	"github.com/go-logr/logr"
 	krov1alpha1 "github.com/kubernetes-sigs/kro/api/v1alpha1"
-	"github.com/prometheus/client_golang/prometheus"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -71,7 +70,8 @@ func assemble(
 ) error {
 	source, err := certs.Setup(ctx, mgr, certs.Options{
 		Namespace: options.namespace, SecretName: options.secretName, DNSNames: options.dnsNames(), Dir: options.certDir,
-		Provider: certs.Provider(options.certificates.provider), Issuer: options.certificates.issuerRef, Owner: options.ownerOf(mgr.GetAPIReader()),
+		Provider: certs.Provider(options.certificates.provider), Issuer: options.certificates.issuerRef,
+		Owner: options.ownerOf(mgr.GetAPIReader()),
 	})
 	if err != nil {
 		return fmt.Errorf("setting up certificates: %w", err)
@@ -81,7 +81,7 @@ func assemble(
 	if err != nil {
 		return err
 	}
-	admission, guardrails, err := newMetrics(metrics.Registry)
+	counted, err := telemetry.New(metrics.Registry, source)
 	if err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
@@ -91,19 +91,16 @@ func assemble(
 		return fmt.Errorf("setting up CEL: %w", err)
 	}
 	compiler := newCompiler(log, driver)
-	compiler.Record(guardrails)
+	compiler.Record(counted.Guardrails)
 	templates, err := newTemplates(driver)
 	if err != nil {
 		return err
 	}
-	others, err := telemetry.NewPolicies(metrics.Registry)
-	if err != nil {
-		return fmt.Errorf("registering metrics: %w", err)
-	}
 	controllers, err := controller.Setup(mgr, controller.Options{
-		Store: store, Compiler: compiler, Certificates: source, Owner: options.owner, AwaitReadiness: options.webhookURL == "" && options.healthAddress != "0",
+		Store: store, Compiler: compiler, Certificates: source, Owner: options.owner,
+		AwaitReadiness: options.webhookURL == "" && options.healthAddress != "0",
 		Sources: controller.Sources{
-			Names: options.sources.names, Inventory: options.sources.inventory, CEL: driver, Gatekeeper: templates, Recorder: others,
+			Names: options.sources.names, Inventory: options.sources.inventory, CEL: driver, Gatekeeper: templates, Recorder: counted.Policies,
 		},
 		Settings: review.Settings{
 			RequireProject: options.requireProject, KroUsers: options.kroUsers, LabelKeys: options.keys,
@@ -111,17 +108,21 @@ func assemble(
 		Registration: registration.Options{
 			ClientConfig: options.clientConfig(), KroUsers: options.kroUsers, ExcludedNamespaces: []string{options.namespace},
 		},
+		Metrics: counted,
 	})
 	if err != nil {
 		return fmt.Errorf("setting up controllers: %w", err)
 	}
 	webhook.Register(&drainingMux{Mux: mgr.GetWebhookServer(), drain: drain}, webhook.Options{
-		Scheme:    mgr.GetScheme(),
-		Instances: &webhook.Instances{Store: store, Authorizer: authorizer, Metrics: admission, Log: log.WithName("admission")},
-		Compiler:  compiler,
-		Rules:     controllers,
+		Scheme: mgr.GetScheme(),
+		Instances: &webhook.Instances{
+			Store: store, Authorizer: authorizer, Metrics: counted.Admission, Log: log.WithName("admission"),
+			BreakGlassGroup: options.breakGlassGroup, Events: mgr.GetEventRecorder("kroguard"),
+		},
+		Compiler: compiler,
+		Rules:    controllers,
 	})
-	if err := options.catalog.add(mgr, log.WithName("catalog"), store, source, authorizer); err != nil {
+	if err := options.catalog.add(mgr, log.WithName("catalog"), store, source, authorizer, counted.Catalog); err != nil {
 		return err
 	}
 	started := onlyAfter(source.Check, mgr.GetWebhookServer().StartedChecker())
@@ -130,16 +131,6 @@ func assemble(
 		// The last of them: what it takes for ready is written into the webhook configurations.
 		"configuration": onlyAfter(started, controllers.Ready),
 	})
-}
-
-// newMetrics registers kroguard's own metrics.
-func newMetrics(registerer prometheus.Registerer) (*telemetry.Admission, *telemetry.Guardrails, error) {
-	admission, err := telemetry.NewAdmission(registerer)
-	if err != nil {
-		return nil, nil, err
-	}
-	guardrails, err := telemetry.NewGuardrails(registerer)
-	return admission, guardrails, err
 }
 
 // addChecks adds the liveness check and the named readiness checks.
@@ -212,7 +203,9 @@ func (o *serveOptions) ownerOf(reader client.Reader) func(context.Context) (*met
 	if o.owner == "" {
 		return nil
 	}
-	return func(ctx context.Context) (*metav1.OwnerReference, error) { return controller.ReadOwner(ctx, reader, o.owner) }
+	return func(ctx context.Context) (*metav1.OwnerReference, error) {
+		return controller.ReadOwner(ctx, reader, o.owner)
+	}
 }
 
 // dnsNames are the names that the serving certificate is for.

@@ -31,12 +31,14 @@ type serveOptions struct {
 	certificates   certificateOptions
 	kroUsers       []string
 	requireProject bool
-	sources        policySources
-	catalog        catalogServer
-	labelKeys      map[string]string
-	shutdownDelay  time.Duration
-	logLevel       string
-	logFormat      string
+	// breakGlassGroup is a group whose members' instances are let in whatever is wrong with them; empty for none.
+	breakGlassGroup string
+	sources         policySources
+	catalog         catalogServer
+	labelKeys       map[string]string
+	shutdownDelay   time.Duration
+	logLevel        string
+	logFormat       string
 
 	webhookHost string
 	webhookPort int
@@ -67,6 +69,8 @@ func (o *serveOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.certDir, "cert-dir", "", "`directory` for the serving certificate's files; default: a temporary one")
 	flags.StringSliceVar(&o.kroUsers, "kro-user", []string{defaultKroUser}, "user `name` under which kro runs; repeat for several")
 	flags.BoolVar(&o.requireProject, "require-project", false, "refuse instances in namespaces that belong to no Project")
+	flags.StringVar(&o.breakGlassGroup, "break-glass-group", "",
+		"`group` whose members' instances are let in whatever guardrails say, loudly; default: none")
 	o.sources.addFlags(flags, "")
 	o.catalog.addFlags(flags)
 	flags.StringToStringVar(&o.labelKeys, "label-key", nil, "write a label under another key, as `name=key`: team=example.com/team; names are "+strings.Join(labeling.KeyNames(), ", "))
@@ -105,7 +109,7 @@ func (o *serveOptions) Complete() error {
 	if err != nil {
 		errs = append(errs, fmt.Errorf("--webhook-address: %q is no address of the form host:port or :port", o.webhookAddress))
 	}
-	errs = append(errs, o.sources.Complete(), o.catalog.Complete(), o.certificates.Complete())
+	errs = append(errs, checkBreakGlassGroup(o.breakGlassGroup), o.sources.Complete(), o.catalog.Complete(), o.certificates.Complete())
 	if o.shutdownDelay < 0 {
 		errs = append(errs, fmt.Errorf("--shutdown-delay: %s is negative", o.shutdownDelay))
 	}

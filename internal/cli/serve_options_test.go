@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -55,5 +56,24 @@ func TestLabelKeysCanBeRenamed(t *testing.T) {
 	options := completed(t, "--label-key", "team=example.com/team,app=")
 	if options.keys.Team != "example.com/team" || options.keys.App != "" || options.keys.Env != "env" {
 		t.Errorf("got %+v", options.keys)
+	}
+}
+
+func TestTheBreakGlassGroupIsNoneThatKubernetesPutsUsersInto(t *testing.T) {
+	for group, ok := range map[string]bool{
+		"": true, "on-call": true, "oidc:platform/on-call": true, "system:masters": false, "system:authenticated": false,
+		"system:unauthenticated": false, "system:serviceaccounts": false, "system:serviceaccounts:kro-system": false, "system:nodes": false,
+		" ": false, "on-call ": false, " system:masters": false, "a\x00b": false,
+	} {
+		options := new(serveOptions)
+		flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+		options.addFlags(flags)
+		if err := flags.Parse([]string{"--break-glass-group=" + group}); err != nil {
+			t.Fatal(err)
+		}
+		err := options.Complete()
+		if (err == nil) != ok || err != nil && !strings.Contains(err.Error(), "--break-glass-group: ") {
+			t.Errorf("%q: %v", group, err)
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/kroguard/kroguard/internal/registration"
 	"github.com/kroguard/kroguard/internal/review"
+	"github.com/kroguard/kroguard/internal/telemetry"
 	"github.com/kroguard/kroguard/policies"
 	"github.com/kroguard/kroguard/policies/admissionpolicy"
 	"github.com/kroguard/kroguard/policies/cel"
@@ -33,7 +34,7 @@ type Certificates interface {
 	InPlace(bundle []byte)
 }
 
-// Options are what the controllers need. All fields but SettleTime and Now are required.
+// Options are what the controllers need. All fields but Sources, SettleTime, Now and Metrics are required.
 type Options struct {
 	// Store is where snapshots are published.
 	Store *review.Store
@@ -57,6 +58,8 @@ type Options struct {
 	SettleTime time.Duration
 	// Now is the clock that exceptions expire by; nil is time.Now.
 	Now func() time.Time
+	// Metrics are told of snapshots, of what requests render, and of webhook configurations; the zero value counts nothing.
+	Metrics telemetry.Metrics
 }
 
 // Sources of policies that are no guardrails.

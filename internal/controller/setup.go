@@ -64,6 +64,8 @@ func Setup(mgr manager.Manager, options Options) (*Controllers, error) {
 		settings: options.Settings,
 		recorder: mgr.GetEventRecorder("kroguard"),
 		changed:  []*trigger{webhooks, statuses},
+		metrics:  options.Metrics.Snapshots,
+		renders:  options.Metrics.Renders,
 	}
 	if err := addSnapshots(mgr, snapshots, &options.Sources); err != nil {
 		return nil, fmt.Errorf("setting up the snapshot controller: %w", err)
@@ -79,7 +81,7 @@ func Setup(mgr manager.Manager, options Options) (*Controllers, error) {
 	configurations := &WebhookConfigurationReconciler{
 		cached: mgr.GetCache(), live: mgr.GetAPIReader(), writer: mgr.GetClient(),
 		store: options.Store, options: options.Registration, certificates: options.Certificates, settleTime: options.SettleTime,
-		limit: rate.NewLimiter(writesPerSecond, writeBurst), owner: options.Owner,
+		limit: rate.NewLimiter(writesPerSecond, writeBurst), owner: options.Owner, metrics: options.Metrics.Configurations,
 	}
 	if options.AwaitReadiness {
 		configurations.announce = announceTime

@@ -19,6 +19,7 @@ import (
 	"github.com/kroguard/kroguard/internal/project"
 	"github.com/kroguard/kroguard/internal/render"
 	"github.com/kroguard/kroguard/internal/review"
+	"github.com/kroguard/kroguard/internal/telemetry"
 	"github.com/kroguard/kroguard/policies"
 	"github.com/kroguard/kroguard/policies/v1alpha1"
 )
@@ -43,6 +44,9 @@ type SnapshotReconciler struct {
 	compiler *policies.Compiler
 	settings review.Settings
 	recorder events.EventRecorder
+	// metrics is told of each snapshot, renders of what is rendered by it; they may be nil.
+	metrics *telemetry.Snapshots
+	renders *telemetry.Renders
 
 	offerings  offeringCache
 	projects   claimCache
@@ -105,9 +109,11 @@ func (r *SnapshotReconciler) Reconcile(ctx context.Context, _ reconcile.Request)
 		return reconcile.Result{}, ctx.Err() // a set that was cut short is not published
 	}
 	next := assemble(config, made, r.settings)
+	next.snapshot.Renders = r.renders
 
 	r.published.Store(next)
 	r.store.Publish(next.snapshot)
+	r.metrics.Published(time.Now(), time.Since(started), config.contents(made.guardrails))
 	for _, changed := range r.changed {
 		changed.fire()
 	}
@@ -119,6 +125,23 @@ func (r *SnapshotReconciler) Reconcile(ctx context.Context, _ reconcile.Request)
 	}
 	r.report(found)
 	return reconcile.Result{RequeueAfter: retry}, nil
+}
+
+// contents counts what a snapshot is made of. set has the guardrails and the policies of other engines.
+func (c *configuration) contents(set *policies.Set) telemetry.Contents {
+	counts := telemetry.Contents{
+		ResourceGraphDefinitions: len(c.rgds), Projects: len(c.projects), KnodexProjects: len(c.knodex), Guardrails: len(c.guardrails),
+		GuardrailExceptions: len(c.exceptions), Namespaces: len(c.namespaces),
+	}
+	for _, info := range set.Guardrails() {
+		switch {
+		case info.Source != "":
+			counts.Policies++
+		case info.Err != nil:
+			counts.NotCompiled++
+		}
+	}
+	return counts
 }
 
 // withOthers adds the policies of other engines to the guardrails.

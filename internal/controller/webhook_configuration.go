@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kroguard/kroguard/internal/registration"
+	"github.com/kroguard/kroguard/internal/telemetry"
 )
 
 // configurations are both webhook configurations. A nil one does not exist.
@@ -24,13 +25,19 @@ func (c configurations) registered() (both, either []runtimeschema.GroupResource
 	return registration.Registered(c.mutating, c.validating)
 }
 
-// desired are the configurations as they should be: what kroguard decides about is as built, labels and annotations of others
-// stay. An object that is as it should be already is nil in the result, one that doesn't exist has no resourceVersion.
-func (c configurations) desired(options registration.Options, resources []runtimeschema.GroupResource) configurations {
+// build makes the configurations for the resources; the mutating one goes with the validating one that there is.
+func (c configurations) build(options registration.Options, resources []runtimeschema.GroupResource) configurations {
 	mutating, validating := registration.Build(options, resources)
 	if options.Owner != nil && c.validating != nil {
 		registration.OwnedBy(mutating, c.validating)
 	}
+	return configurations{mutating: mutating, validating: validating}
+}
+
+// desired are the configurations as they should be: what kroguard decides about is as built, labels and annotations of others
+// stay. An object that is as it should be already is nil in the result, one that doesn't exist has no resourceVersion.
+func (c configurations) desired(built configurations) configurations {
+	mutating, validating := built.mutating, built.validating
 	var next configurations
 	switch have := c.mutating; {
 	case have == nil:
@@ -75,6 +82,25 @@ func (c configurations) objects() []client.Object {
 		objects = append(objects, c.mutating)
 	}
 	return objects
+}
+
+// drift says what somebody else did to a configuration that is about to be written, with c being what was in place before and
+// built what should be now. It is none where there was nothing before, or where what should be has changed since.
+func (c configurations) drift(object client.Object, built configurations) (telemetry.DriftReason, bool) {
+	var known, same bool
+	switch object.(type) {
+	case *admissionregistrationv1.MutatingWebhookConfiguration:
+		known, same = c.mutating != nil, equality.Semantic.DeepEqual(c.mutating, built.mutating)
+	case *admissionregistrationv1.ValidatingWebhookConfiguration:
+		known, same = c.validating != nil, equality.Semantic.DeepEqual(c.validating, built.validating)
+	}
+	switch {
+	case !known:
+		return "", false
+	case object.GetResourceVersion() == "":
+		return telemetry.DriftDeleted, true
+	}
+	return telemetry.DriftChanged, same
 }
 
 // hasMeta reports whether labels, annotations and owners have what they should.

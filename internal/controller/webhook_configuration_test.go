@@ -115,7 +115,7 @@ func TestDesiredConfigurations(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got := test.current.desired(options, resources("a.example.com"))
+			got := test.current.desired(test.current.build(options, resources("a.example.com")))
 			if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(configurations{})); diff != "" {
 				t.Errorf("to write (-want +got):\n%s", diff)
 			}
@@ -131,7 +131,7 @@ func TestDesiredDoesNotChangeWhatIsInTheCache(t *testing.T) {
 	options.CABundle = []byte("new")
 	current := stored(t, "old", "a.example.com")
 	before := configurations{mutating: current.mutating.DeepCopy(), validating: current.validating.DeepCopy()}
-	next := current.desired(options, resources("b.example.com"))
+	next := current.desired(current.build(options, resources("b.example.com")))
 	next.mutating.Labels["x"] = "y"
 	if diff := cmp.Diff(before, current, cmp.AllowUnexported(configurations{})); diff != "" {
 		t.Errorf("the cached objects changed (-before +after):\n%s", diff)
@@ -149,7 +149,7 @@ func BenchmarkDesiredWhereNothingDiffers(b *testing.B) {
 	all := resources(names...)
 	b.ReportAllocs()
 	for b.Loop() {
-		if !current.desired(options, all).upToDate() {
+		if !current.desired(current.build(options, all)).upToDate() {
 			b.Fatal("differs")
 		}
 	}

@@ -21,6 +21,7 @@ import (
 
 	"github.com/kroguard/kroguard/internal/registration"
 	"github.com/kroguard/kroguard/internal/review"
+	"github.com/kroguard/kroguard/internal/telemetry"
 )
 
 // Limits of what the reconciler writes by itself. Restoring what somebody changed is immediate; against another writer that
@@ -67,6 +68,8 @@ type WebhookConfigurationReconciler struct {
 	readySince atomic.Int64
 	// waiting says that there are no configurations, and that they wait for readiness.
 	waiting atomic.Bool
+	// metrics may be nil.
+	metrics *telemetry.Configurations
 
 	// mu is held while the configurations are read, compared and written; the memories below are its.
 	mu           sync.Mutex
@@ -75,6 +78,8 @@ type WebhookConfigurationReconciler struct {
 	authorities  authorities
 	// ownerFound is the owner when it was last read.
 	ownerFound *metav1.OwnerReference
+	// settled are the configurations as they were last in place, as built.
+	settled configurations
 
 	// inPlace is the CA bundle of the configurations when they were last seen to be as they should.
 	inPlace atomic.Pointer[[]byte]
@@ -161,8 +166,10 @@ func (r *WebhookConfigurationReconciler) ensure(
 	again = sooner(again, later)
 	resources = append(append(resources, kept...), extra...)
 
-	next := current.desired(options, resources)
+	built := current.build(options, resources)
+	next := current.desired(built)
 	if next.upToDate() {
+		r.settled = built
 		r.seenInPlace(options.CABundle)
 		return again, nil
 	}
@@ -175,13 +182,13 @@ func (r *WebhookConfigurationReconciler) ensure(
 	if current.none() && limit != nil {
 		// First the one that injects, on which the other insists.
 		next.validating = nil
-		return r.settleTime, r.write(ctx, next)
+		return r.settleTime, r.write(ctx, next, built)
 	}
-	if err := r.write(ctx, next); err != nil {
+	if err := r.write(ctx, next, built); err != nil {
 		return 0, err
 	}
-	mutating, validating := registration.Build(options, resources)
-	both, _ = registration.Registered(mutating, validating)
+	r.settled = built
+	both, _ = built.registered()
 	r.observations.observe(both, time.Now())
 	r.seenInPlace(options.CABundle)
 	log.FromContext(ctx).Info("wrote the webhook configurations", "kinds", len(both))
@@ -264,16 +271,21 @@ func read(ctx context.Context, reader client.Reader) (configurations, error) {
 
 // write writes what differs. Updates carry the resourceVersion that was read, so that they never undo what this replica has not
 // seen.
-func (r *WebhookConfigurationReconciler) write(ctx context.Context, differing configurations) error {
+func (r *WebhookConfigurationReconciler) write(ctx context.Context, differing, built configurations) error {
 	for _, object := range differing.objects() {
+		reason, drifted := r.settled.drift(object, built)
 		if object.GetResourceVersion() == "" {
 			if err := r.writer.Create(ctx, object); err != nil {
 				return fmt.Errorf("creating %T: %w", object, err)
 			}
-			continue
-		}
-		if err := r.writer.Update(ctx, object); err != nil {
+		} else if err := r.writer.Update(ctx, object); err != nil {
 			return fmt.Errorf("updating %T: %w", object, err)
+		}
+		// Only now is it certain that what was read was not just out of date.
+		r.metrics.CountWrite()
+		if drifted {
+			r.metrics.CountDrift(reason)
+			log.FromContext(ctx).Info("put a webhook configuration back", "type", fmt.Sprintf("%T", object), "reason", reason)
 		}
 	}
 	return nil

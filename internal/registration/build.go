@@ -92,6 +92,8 @@ func validateInstances(options *Options, resources []runtimeschema.GroupResource
 	webhook.Rules = instanceRules(resources)
 	webhook.NamespaceSelector = namespaceSelector(options)
 	webhook.MatchConditions = instanceConditions(options)
+	// Breaking the glass makes an Event.
+	webhook.SideEffects = ptr.To(admissionregistrationv1.SideEffectClassNoneOnDryRun)
 	return webhook
 }
 

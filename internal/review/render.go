@@ -13,6 +13,8 @@ import (
 	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/authentication/serviceaccount"
 
+	"github.com/kroguard/kroguard/internal/render"
+	"github.com/kroguard/kroguard/internal/telemetry"
 	"github.com/kroguard/kroguard/policies"
 )
 
@@ -65,7 +67,28 @@ func (s *Snapshot) render(ctx context.Context, instance map[string]any) (*polici
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, RenderTimeout, fmt.Errorf("it takes longer than %s", RenderTimeout))
 	defer cancel()
-	return s.Graphs.Render(ctx, instance, s.admit)
+	started := time.Now()
+	rendering, err := s.Graphs.Render(ctx, instance, s.admit)
+	s.Renders.Observe(renderState(rendering, err), time.Since(started))
+	return rendering, err
+}
+
+// renderState says for metrics what came of rendering.
+func renderState(rendering *policies.Rendering, err error) telemetry.RenderState {
+	if err != nil {
+		if _, ok := errors.AsType[*render.LimitError](err); ok || errors.Is(err, context.DeadlineExceeded) {
+			return telemetry.RenderLimit
+		}
+		return telemetry.RenderFailed
+	}
+	for i := range rendering.Resources {
+		switch rendering.Resources[i].State {
+		case policies.ResourcePartial, policies.ResourceUnknown:
+			return telemetry.RenderPartial
+		default:
+		}
+	}
+	return telemetry.RenderComplete
 }
 
 // Render yields what an instance expands into, after what Mutate does to it. The error says why that can't be told.

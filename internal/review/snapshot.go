@@ -10,6 +10,7 @@ import (
 	"github.com/kroguard/kroguard/internal/offering"
 	"github.com/kroguard/kroguard/internal/project"
 	"github.com/kroguard/kroguard/internal/render"
+	"github.com/kroguard/kroguard/internal/telemetry"
 	"github.com/kroguard/kroguard/policies"
 )
 
@@ -28,6 +29,8 @@ type Snapshot struct {
 	Namespaces map[string]*corev1.Namespace
 	// Settings are the operator's choices.
 	Settings Settings
+	// Renders counts what rendering takes; nil counts nothing.
+	Renders *telemetry.Renders
 }
 
 // Settings are the operator's choices that reviews depend on.

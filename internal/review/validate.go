@@ -60,6 +60,7 @@ func (s *Snapshot) Validate(ctx context.Context, request *Request, rights author
 	decision.Verdict.Denied = at.labelViolations(request)
 	decision.add(s.Guardrails.Evaluate(ctx, at.input(s, request, rights), now))
 	decision.explain(at, request)
+	decision.annotate("ignored", decision.ignored(request))
 	return decision
 }
 
@@ -140,6 +141,17 @@ func (d *Decision) explain(at location, request *Request) {
 	d.annotate("waived", d.Verdict.Waived)
 }
 
+// ignored are the errors that failurePolicy ignores, as violations. The audit log alone has them: they may quote the object.
+func (d *Decision) ignored(request *Request) []policies.Violation {
+	failures := make([]policies.Violation, len(d.Verdict.Ignored))
+	for i, failure := range d.Verdict.Ignored {
+		failures[i] = policies.Violation{
+			Guardrail: failure.Guardrail, Resource: instanceRef(request), Message: "could not be evaluated: " + failure.Err.Error(),
+		}
+	}
+	return failures
+}
+
 // annotate records violations in the audit log. The API server prefixes the key with the webhook's name.
 func (d *Decision) annotate(key string, violations []policies.Violation) {
 	if len(violations) == 0 {
@@ -168,12 +180,16 @@ func Causes(violations []policies.Violation) []metav1.StatusCause {
 func builtIn(request *Request, rule, field, message, remediation string) policies.Violation {
 	return policies.Violation{
 		Guardrail: rule, Title: rule, Severity: v1alpha1.SeverityHigh, Action: v1alpha1.ActionDeny,
-		Resource: policies.ResourceRef{
-			APIVersion: request.GroupVersionKind().GroupVersion().String(),
-			Kind:       request.Admission.Kind.Kind,
-			Namespace:  request.Admission.Namespace,
-			Name:       request.Admission.Name,
-		},
-		Field: field, Message: message, Remediation: remediation,
+		Resource: instanceRef(request), Field: field, Message: message, Remediation: remediation,
+	}
+}
+
+// instanceRef refers to the instance.
+func instanceRef(request *Request) policies.ResourceRef {
+	return policies.ResourceRef{
+		APIVersion: request.GroupVersionKind().GroupVersion().String(),
+		Kind:       request.Admission.Kind.Kind,
+		Namespace:  request.Admission.Namespace,
+		Name:       request.Admission.Name,
 	}
 }

@@ -36,29 +36,26 @@ func latencyBuckets() []float64 {
 
 // Admission counts what the webhooks answer. A nil Admission counts nothing. It is safe for concurrent use.
 type Admission struct {
-	requests *prometheus.HistogramVec
-	refusals *prometheus.CounterVec
+	requests   *prometheus.HistogramVec
+	refusals   *prometheus.CounterVec
+	breakGlass prometheus.Counter
 }
 
 // NewAdmission builds the metrics and registers them.
 func NewAdmission(registerer prometheus.Registerer) (*Admission, error) {
-	a := &Admission{
-		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "kroguard_admission_duration_seconds",
-			Help:    "Time to answer an admission request on an instance, by phase (mutate, validate) and result.",
-			Buckets: latencyBuckets(),
-		}, []string{"phase", "result"}),
-		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "kroguard_rule_violations_total",
-			Help: "Violations of kroguard's own rules found at admission, by rule.",
-		}, []string{"rule"}),
+	f := &factory{registerer: registerer}
+	return newAdmission(f), f.err
+}
+
+func newAdmission(f *factory) *Admission {
+	return &Admission{
+		requests: f.histogram("kroguard_admission_duration_seconds",
+			"Time to answer an admission request on an instance, by phase (mutate, validate) and result (allowed, patched, denied, error).",
+			latencyBuckets(), "phase", "result"),
+		refusals: f.counter("kroguard_rule_violations_total", "Violations of kroguard's own rules found at admission, by rule.", "rule"),
+		breakGlass: f.counter("kroguard_break_glass_requests_total",
+			"Requests that would have been refused and were let in for the group of --break-glass-group.").WithLabelValues(),
 	}
-	for _, collector := range []prometheus.Collector{a.requests, a.refusals} {
-		if err := registerer.Register(collector); err != nil {
-			return nil, err
-		}
-	}
-	return a, nil
 }
 
 // Observe counts one answered request.
@@ -73,5 +70,12 @@ func (a *Admission) Observe(phase Phase, result Result, took time.Duration) {
 func (a *Admission) CountRule(rule string) {
 	if a != nil {
 		a.refusals.WithLabelValues(rule).Inc()
+	}
+}
+
+// CountBreakGlass counts one request that was let in whatever the verdict was.
+func (a *Admission) CountBreakGlass() {
+	if a != nil {
+		a.breakGlass.Inc()
 	}
 }

@@ -40,75 +40,47 @@ var _ policies.Recorder = (*Guardrails)(nil)
 
 // NewGuardrails builds the metrics of guardrails and registers them.
 func NewGuardrails(registerer prometheus.Registerer) (*Guardrails, error) {
-	label := []string{"guardrail"}
-	g := &Guardrails{
-		labels: label,
-		evaluations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "kroguard_guardrail_duration_seconds",
-			Help:    "Time to evaluate a guardrail on an instance, by guardrail.",
-			Buckets: evaluationBuckets(),
-		}, label),
-		violations: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "kroguard_violations_total",
-			Help: "Violations found, by guardrail and by what they did (Deny, Warn, Audit, Waived).",
-		}, append(label, "action")),
-		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "kroguard_guardrail_errors_total",
-			Help: "Evaluations of guardrails that failed, by guardrail.",
-		}, label),
-		compilation: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "kroguard_guardrail_compile_duration_seconds",
-			Help: "Time that the last compilation of a guardrail took, by guardrail.",
-		}, label),
+	f := &factory{registerer: registerer}
+	return newGuardrails(f), f.err
+}
+
+func newGuardrails(f *factory) *Guardrails {
+	const label = "guardrail"
+	return &Guardrails{
+		labels: []string{label},
+		evaluations: f.histogram("kroguard_guardrail_duration_seconds", "Time to evaluate a guardrail on an instance, by guardrail.",
+			evaluationBuckets(), label),
+		violations: f.counter("kroguard_violations_total",
+			"Violations found, by guardrail and by what they did (Deny, Warn, Audit, Waived).", label, "action"),
+		errors: f.counter("kroguard_guardrail_errors_total", "Evaluations of guardrails that failed, by guardrail.", label),
+		compilation: f.gauge("kroguard_guardrail_compile_duration_seconds",
+			"Time that the last compilation of a guardrail took, by guardrail.", label),
 		known: map[string]*guardrailSeries{},
 	}
-	return g, g.register(registerer)
 }
 
 // NewPolicies builds the metrics of policies that are no guardrails, and registers them.
 func NewPolicies(registerer prometheus.Registerer) (*Guardrails, error) {
-	labels := []string{"source", "policy"}
-	p := &Guardrails{
-		labels: labels,
-		evaluations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "kroguard_policy_duration_seconds",
-			Help:    "Time to judge an instance and its resources by a policy of another engine, by where it comes from and by name.",
-			Buckets: evaluationBuckets(),
-		}, labels),
-		violations: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "kroguard_policy_violations_total",
-			Help: "Violations found by policies of other engines, by where they come from, name and what they did (Deny, Warn, Audit).",
-		}, append(labels, "action")),
-		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "kroguard_policy_errors_total",
-			Help: "Evaluations of policies of other engines that failed, by where they come from and by name.",
-		}, labels),
-		compiled: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "kroguard_policy_compiled",
-			Help: "Whether a policy of another engine compiles (1) or not (0), by where it comes from and by name.",
-		}, labels),
+	f := &factory{registerer: registerer}
+	return newPolicies(f), f.err
+}
+
+func newPolicies(f *factory) *Guardrails {
+	const source, policy = "source", "policy"
+	return &Guardrails{
+		labels: []string{source, policy},
+		evaluations: f.histogram("kroguard_policy_duration_seconds",
+			"Time to judge an instance and its resources by a policy of another engine, by where it comes from and by name.",
+			evaluationBuckets(), source, policy),
+		violations: f.counter("kroguard_policy_violations_total",
+			"Violations found by policies of other engines, by where they come from, name and what they did (Deny, Warn, Audit).",
+			source, policy, "action"),
+		errors: f.counter("kroguard_policy_errors_total",
+			"Evaluations of policies of other engines that failed, by where they come from and by name.", source, policy),
+		compiled: f.gauge("kroguard_policy_compiled",
+			"Whether a policy of another engine compiles (1) or not (0), by where it comes from and by name.", source, policy),
 		known: map[string]*guardrailSeries{},
 	}
-	return p, p.register(registerer)
-}
-
-func (g *Guardrails) register(registerer prometheus.Registerer) error {
-	for _, collector := range g.collectors() {
-		if err := registerer.Register(collector); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (g *Guardrails) collectors() []prometheus.Collector {
-	all := []prometheus.Collector{g.evaluations, g.violations, g.errors}
-	for _, gauge := range []*prometheus.GaugeVec{g.compilation, g.compiled} {
-		if gauge != nil {
-			all = append(all, gauge)
-		}
-	}
-	return all
 }
 
 // Compiled implements policies.Recorder.

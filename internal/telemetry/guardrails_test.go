@@ -17,7 +17,7 @@ import (
 	"github.com/kroguard/kroguard/policies/v1alpha1"
 )
 
-func newGuardrails(tb testing.TB) (*Guardrails, *prometheus.Registry) {
+func registeredGuardrails(tb testing.TB) (*Guardrails, *prometheus.Registry) {
 	tb.Helper()
 	registry := prometheus.NewPedanticRegistry()
 	g, err := NewGuardrails(registry)
@@ -54,7 +54,7 @@ const (
 )
 
 func TestWhatAGuardrailTakesAndFindsIsCounted(t *testing.T) {
-	g, registry := newGuardrails(t)
+	g, registry := registeredGuardrails(t)
 	observer := g.Compiled(&policies.CompiledInfo{Name: "replicas"}, 2*time.Millisecond)
 	observer.Evaluated(policies.Evaluation{Took: 50 * time.Microsecond, Denied: 2, Waived: 1})
 	observer.Evaluated(policies.Evaluation{Took: 500 * time.Microsecond, Denied: 1, Failed: true})
@@ -83,7 +83,7 @@ kroguard_guardrail_compile_duration_seconds{guardrail="replicas"} 0.003
 }
 
 func TestADeletedGuardrailHasNoSeries(t *testing.T) {
-	g, registry := newGuardrails(t)
+	g, registry := registeredGuardrails(t)
 	deleted := g.Compiled(&policies.CompiledInfo{Name: "deleted"}, time.Millisecond)
 	g.Compiled(&policies.CompiledInfo{Name: "kept"}, time.Millisecond)
 	deleted.Evaluated(policies.Evaluation{Denied: 1, Failed: true})
@@ -111,7 +111,7 @@ kroguard_guardrail_compile_duration_seconds{guardrail="kept"} 0.001
 
 // One that comes back by the same name begins anew.
 func TestAGuardrailThatComesBackIsCounted(t *testing.T) {
-	g, _ := newGuardrails(t)
+	g, _ := registeredGuardrails(t)
 	g.Compiled(&policies.CompiledInfo{Name: "a"}, 0).Evaluated(policies.Evaluation{Denied: 5})
 	g.Retain(nil)
 	g.Compiled(&policies.CompiledInfo{Name: "a"}, 0).Evaluated(policies.Evaluation{Denied: 1})
@@ -122,7 +122,7 @@ func TestAGuardrailThatComesBackIsCounted(t *testing.T) {
 }
 
 func TestGuardrailsAreCountedConcurrently(t *testing.T) {
-	g, _ := newGuardrails(t)
+	g, _ := registeredGuardrails(t)
 	var group sync.WaitGroup
 	for range 4 {
 		group.Go(func() {
@@ -139,7 +139,7 @@ func TestGuardrailsAreCountedConcurrently(t *testing.T) {
 }
 
 func TestCountingAllocatesNothing(t *testing.T) {
-	g, _ := newGuardrails(t)
+	g, _ := registeredGuardrails(t)
 	observer := g.Compiled(&policies.CompiledInfo{Name: "a"}, 0)
 	evaluation := policies.Evaluation{Took: time.Millisecond, Denied: 1, Failed: true}
 	observer.Evaluated(evaluation)
@@ -149,7 +149,7 @@ func TestCountingAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkEvaluated(b *testing.B) {
-	g, _ := newGuardrails(b)
+	g, _ := registeredGuardrails(b)
 	observer := g.Compiled(&policies.CompiledInfo{Name: "a"}, 0)
 	for name, evaluation := range map[string]policies.Evaluation{
 		"holds": {Took: 20 * time.Microsecond}, "denied": {Took: 20 * time.Microsecond, Denied: 1},
@@ -174,7 +174,7 @@ func BenchmarkReview(b *testing.B) {
 		b.Run(fmt.Sprintf("counted %v", counted), func(b *testing.B) {
 			compiler := policies.NewCompiler(nil, nothing{})
 			if counted {
-				g, _ := newGuardrails(b)
+				g, _ := registeredGuardrails(b)
 				compiler.Record(g)
 			}
 			set := compiler.Compile(b.Context(), list, nil)

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	os.Exit(harness.Main(m, controlplane.Options{Audit: true}, func(started *harness.Harness) error {
 		h = started
 		var err error
-		if kroguard, err = h.StartReadyKroguard(context.Background(), harness.KroguardOptions{}); err != nil {
+		if kroguard, err = h.StartReadyKroguard(context.Background(), harness.KroguardOptions{Args: []string{"--break-glass-group", onCall}}); err != nil {
 			return err
 		}
 		return h.Publish(context.Background(), platform, "widget")
