@@ -79,13 +79,18 @@ func runMain(m *testing.M) (int, error) {
 // runHelm runs Helm and returns what it said.
 func runHelm(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, helm, args...)
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+h.KubeconfigPath(), "HELM_CACHE_HOME="+filepath.Join(h.Dir(), "helm"),
-		"HELM_CONFIG_HOME="+filepath.Join(h.Dir(), "helm"), "HELM_DATA_HOME="+filepath.Join(h.Dir(), "helm"))
+	cmd.Env = helmEnvironment()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return string(out), fmt.Errorf("helm %s: %w\n%s", strings.Join(args, " "), err, out)
 	}
 	return string(out), nil
+}
+
+// helmEnvironment has Helm talk to the cluster, and keeps it from the developer's own settings.
+func helmEnvironment() []string {
+	dir := filepath.Join(h.Dir(), "helm")
+	return append(os.Environ(), "KUBECONFIG="+h.KubeconfigPath(), "HELM_CACHE_HOME="+dir, "HELM_CONFIG_HOME="+dir, "HELM_DATA_HOME="+dir)
 }
 
 func mustHelm(t *testing.T, args ...string) string {

@@ -160,7 +160,7 @@ func TestARightOfKroguardIsTakenAway(t *testing.T) {
 	})
 	got := examine(t)
 	differs(t, got, map[string]string{"kroguard-rights": "problem"})
-	says(t, got["kroguard-rights"], "system:serviceaccount:kroguard-system:kroguard may not get, list, watch graphrevisions.internal.kro.run",
+	says(t, got["kroguard-rights"], "system:serviceaccount:kroguard-system:kroguard may not list, watch graphrevisions.internal.kro.run",
 		"kubectl apply --server-side -k config/rbac")
 }
 

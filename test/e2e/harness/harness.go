@@ -66,6 +66,9 @@ func New(ctx context.Context, plane *controlplane.ControlPlane) (*Harness, error
 	return h, nil
 }
 
+// Binary is the path of the kroguard binary.
+func (h *Harness) Binary() string { return h.binary }
+
 // build compiles the kroguard binary of this repository.
 func build(ctx context.Context, output string) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", output, "./cmd/kroguard")
