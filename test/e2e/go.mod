@@ -21,11 +21,13 @@ require (
 )
 
 require (
+	github.com/cert-manager/cert-manager v1.21.2 // indirect
 	github.com/common-nighthawk/go-figure v0.0.0-20210622060536-734e95fb86be // indirect
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 	github.com/hashicorp/golang-lru/v2 v2.0.7 // indirect
 	github.com/rogpeppe/go-internal v1.16.0 // indirect
 	k8s.io/streaming v0.37.0 // indirect
+	sigs.k8s.io/gateway-api v1.6.0 // indirect
 	sigs.k8s.io/release-utils v0.12.4 // indirect
 )
 

@@ -56,6 +56,7 @@ func apply(ctx context.Context) (stdout, stderr string, err error) {
 // The API server warns of a Pod that the namespace's own security level would refuse, and of deprecated fields.
 func TestDefaultIsAcceptedWithoutAWarning(t *testing.T) {
 	want := `namespace/kroguard-system created
+priorityclass.scheduling.k8s.io/kroguard created
 customresourcedefinition.apiextensions.k8s.io/guardrailexceptions.kroguard.io created
 customresourcedefinition.apiextensions.k8s.io/guardrails.kroguard.io created
 customresourcedefinition.apiextensions.k8s.io/projects.kroguard.io created
@@ -112,7 +113,7 @@ func TestServiceAndDisruptionBudgetFindThePods(t *testing.T) {
 	for _, port := range pod.Spec.Containers[0].Ports {
 		ports[port.Name] = port.ContainerPort
 	}
-	if diff := cmp.Diff(map[string]int32{"webhook": 9443, "metrics": 8080, "health": 8081}, ports); diff != "" {
+	if diff := cmp.Diff(map[string]int32{"webhook": 9443, "metrics": 8080, "health": 8081, "catalog": 8444}, ports); diff != "" {
 		t.Errorf("ports of the Pods (-want +got):\n%s", diff)
 	}
 	if target := service.Spec.Ports[0].TargetPort.StrVal; ports[target] == 0 {
