@@ -56,7 +56,6 @@ func apply(ctx context.Context) (stdout, stderr string, err error) {
 // The API server warns of a Pod that the namespace's own security level would refuse, and of deprecated fields.
 func TestDefaultIsAcceptedWithoutAWarning(t *testing.T) {
 	want := `namespace/kroguard-system created
-priorityclass.scheduling.k8s.io/kroguard created
 customresourcedefinition.apiextensions.k8s.io/guardrailexceptions.kroguard.io created
 customresourcedefinition.apiextensions.k8s.io/guardrails.kroguard.io created
 customresourcedefinition.apiextensions.k8s.io/projects.kroguard.io created
@@ -66,6 +65,7 @@ clusterrole.rbac.authorization.k8s.io/kroguard created
 rolebinding.rbac.authorization.k8s.io/kroguard created
 clusterrolebinding.rbac.authorization.k8s.io/kroguard created
 service/kroguard-webhook created
+priorityclass.scheduling.k8s.io/kroguard created
 deployment.apps/kroguard created
 poddisruptionbudget.policy/kroguard created
 `
