@@ -38,6 +38,8 @@ STEP := $(SUMMARY) step -results $(RESULTS) -name
 
 # The product and the modules that test it. The latter are their own, so that a control plane stays out of the product's go.mod.
 MODULES := $(patsubst %/,%,$(dir $(wildcard go.mod test/*/go.mod)))
+# The programs that the chart is tested with, built on first use.
+TOOL = $$(go -C test/controlplane run ./cmd/controlplane tool $(1))
 KUSTOMIZATIONS := $(sort $(patsubst %/,%,$(dir $(wildcard config/*/kustomization.yaml config/*/*/kustomization.yaml))))
 # What `make generate` writes and git must have.
 GENERATED := config/crd/bases config/rbac/role.yaml charts/kroguard docs/metrics.md ':(glob)**/zz_generated.*'
@@ -106,6 +108,7 @@ test-parts: $(SUMMARY)
 	@$(MAKE) test-bench || true
 	@$(MAKE) test-metrics || true
 	@$(MAKE) test-controlplane || true
+	@$(MAKE) chart-suites || true
 	@$(MAKE) test-e2e || true
 
 .PHONY: test-unit
@@ -131,6 +134,38 @@ test-controlplane: $(SUMMARY)
 test-e2e: $(SUMMARY) ## Run the tests on a real kube-apiserver, etcd and kro; ARGS='-run TestName' narrows them.
 	@.ci/browser $(AXE_VERSION) || true
 	@$(TEST) "end to end" -real -- go -C test/e2e test -json -timeout 30m $(ARGS) ./...
+
+# The chart's Go tests are among those of test-e2e, which is why `make test` has the suites only.
+.PHONY: chart-test
+chart-test: reset chart-test-parts report ## Test the chart: lint, suites, schemas, agreement with config/, life on a real control plane.
+
+.PHONY: chart-test-parts
+chart-test-parts: $(SUMMARY)
+	@$(STEP) "build the control plane" -- $(MAKE) controlplane || true
+	@$(MAKE) chart-suites || true
+	@$(TEST) "chart: values, flags, kubeconform" -- go -C test/e2e test -json $(ARGS) ./templates || true
+	@$(TEST) "chart: end to end" -real -- go -C test/e2e test -json -timeout 30m $(ARGS) ./config ./chart || true
+
+.PHONY: chart-suites
+chart-suites: $(SUMMARY)
+	@$(STEP) "build helm and helm-unittest" -- $(MAKE) chart-tools || true
+	@$(STEP) "helm lint" -- $(MAKE) chart-lint || true
+	@$(STEP) "helm-unittest" -- $(MAKE) chart-unittest || true
+
+.PHONY: chart-tools
+chart-tools:
+	@$(foreach tool,helm helm-unittest kubeconform,go -C test/controlplane run ./cmd/controlplane tool $(tool);)
+
+# With every value set as well as with none.
+.PHONY: chart-lint
+chart-lint:
+	@helm=$(call TOOL,helm); \
+	$$helm lint --strict charts/kroguard; \
+	$$helm lint --strict charts/kroguard --values test/e2e/templates/testdata/everything.yaml
+
+.PHONY: chart-unittest
+chart-unittest:
+	@unittest=$(call TOOL,helm-unittest); $$unittest --strict charts/kroguard
 
 .PHONY: controlplane
 controlplane: ## Build kube-apiserver, etcd, kubectl and kro into .cache (10 minutes the first time).

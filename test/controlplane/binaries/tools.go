@@ -76,6 +76,22 @@ func CertManagerCRDs(ctx context.Context, o Options) (string, error) {
 	return ensureFolder(ctx, o, "cert-manager", certManagerModule, "deploy/crds", "cert-manager-crds")
 }
 
+// MonitoringCRDs returns the folder of the Prometheus operator's CustomResourceDefinitions. It fails as Ensure does.
+func MonitoringCRDs(ctx context.Context, o Options) (string, error) {
+	const module = "github.com/prometheus-operator/prometheus-operator"
+	return ensureFolder(ctx, o, "crds", module, "example/prometheus-operator-crd", "monitoring-crds")
+}
+
+// GatewayCRDs returns the folder of the Gateway API's CustomResourceDefinitions. It fails as Ensure does.
+func GatewayCRDs(ctx context.Context, o Options) (string, error) {
+	return ensureFolder(ctx, o, "crds", "sigs.k8s.io/gateway-api", "config/crd/standard", "gateway-crds")
+}
+
+// OpenAPI returns the folder with swagger.json of the default version of Kubernetes. It fails as Ensure does.
+func OpenAPI(ctx context.Context, o Options) (string, error) {
+	return ensureFolder(ctx, o, "kubernetes", kubernetesModule, "api/openapi-spec", "kubernetes-openapi")
+}
+
 // ensureFolder returns a copy of a folder of the module that a pin requires.
 func ensureFolder(ctx context.Context, o Options, pin, module, folder, name string) (string, error) {
 	c, src, err := o.tools(ctx)
@@ -87,7 +103,8 @@ func ensureFolder(ctx context.Context, o Options, pin, module, folder, name stri
 		return "", err
 	}
 	return c.ensure(ctx, artifact{name: name, version: version, make: func(ctx context.Context, g goCommand, out string) error {
-		return g.copyFromModule(ctx, src.pin(pin), module, folder, out)
+		// With its version: the other modules that a pin requires need not be there.
+		return g.copyFromModule(ctx, src.pin(pin), module+"@"+version, folder, out)
 	}})
 }
 

@@ -65,6 +65,7 @@ clusterrole.rbac.authorization.k8s.io/kroguard created
 rolebinding.rbac.authorization.k8s.io/kroguard created
 clusterrolebinding.rbac.authorization.k8s.io/kroguard created
 service/kroguard-webhook created
+priorityclass.scheduling.k8s.io/kroguard created
 deployment.apps/kroguard created
 poddisruptionbudget.policy/kroguard created
 `
@@ -112,7 +113,7 @@ func TestServiceAndDisruptionBudgetFindThePods(t *testing.T) {
 	for _, port := range pod.Spec.Containers[0].Ports {
 		ports[port.Name] = port.ContainerPort
 	}
-	if diff := cmp.Diff(map[string]int32{"webhook": 9443, "metrics": 8080, "health": 8081}, ports); diff != "" {
+	if diff := cmp.Diff(map[string]int32{"webhook": 9443, "metrics": 8080, "health": 8081, "catalog": 8444}, ports); diff != "" {
 		t.Errorf("ports of the Pods (-want +got):\n%s", diff)
 	}
 	if target := service.Spec.Ports[0].TargetPort.StrVal; ports[target] == 0 {
