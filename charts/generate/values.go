@@ -90,6 +90,10 @@ func (v *value) schema() map[string]any {
 			for _, child := range v.children {
 				properties[child.path[strings.LastIndex(child.path, ".")+1:]] = child.schema()
 			}
+			if v.path == "" {
+				// Helm's own: what a parent chart may set for all.
+				properties["global"] = map[string]any{"type": "object"}
+			}
 			out["properties"] = properties
 			out["additionalProperties"] = false
 		}
@@ -108,9 +112,7 @@ func (v *value) schema() map[string]any {
 // schemaJSON is the schema of all values.
 func (v *value) schemaJSON() ([]byte, error) {
 	schema := v.schema()
-	schema["$schema"] = "https://json-schema.org/draft-07/schema#"
-	// Helm's own: what a parent chart may set for all.
-	schema["properties"].(map[string]any)["global"] = map[string]any{"type": "object"}
+	schema["$schema"] = "http://json-schema.org/draft-07/schema#"
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)

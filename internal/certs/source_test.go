@@ -1,6 +1,7 @@
 package certs
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -234,7 +236,7 @@ func mustLoad(t *testing.T, s *Source, data map[string][]byte) {
 }
 
 func serves(s *Source, data map[string][]byte) bool {
-	return string(s.current.Load().certificatePEM) == string(data["tls.crt"])
+	return bytes.Equal(s.current.Load().certificatePEM, data["tls.crt"])
 }
 
 func TestACertificateOfTheSameAuthorityIsServedAtOnce(t *testing.T) {
@@ -298,16 +300,23 @@ func TestAnExpiredCertificateIsReplacedAtOnce(t *testing.T) {
 }
 
 func TestAnUnknownAuthorityIsServedWhenTheOldCertificateExpires(t *testing.T) {
-	now := time.Now()
-	sign := issuer(t, now)
-	s := newSource([]string{serviceName}, time.Now)
-	mustLoad(t, s, sign(now.Add(-time.Hour), now.Add(time.Second)))
-	other := issue(t, now, serviceName)
-	told := make(chan struct{})
-	s.Subscribe(func() { close(told) })
-	mustLoad(t, s, other)
-	<-told
-	if !serves(s, other) {
-		t.Error("the other certificate is not served")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now()
+		s := newSource([]string{serviceName}, time.Now)
+		first := issuer(t, now)(now.Add(-time.Hour), now.Add(time.Hour))
+		mustLoad(t, s, first)
+		other := issue(t, now, serviceName)
+		told := make(chan struct{})
+		s.Subscribe(func() { close(told) })
+		mustLoad(t, s, other)
+		time.Sleep(time.Hour - time.Minute)
+		synctest.Wait()
+		if !serves(s, first) {
+			t.Error("the other certificate is served before the old one has expired")
+		}
+		<-told
+		if !serves(s, other) {
+			t.Error("the other certificate is not served")
+		}
+	})
 }

@@ -214,7 +214,7 @@ func (r *WebhookConfigurationReconciler) ownerReference(ctx context.Context, cur
 	return found, nil
 }
 
-// readOwner makes the reference to a ClusterRole.
+// ReadOwner makes the reference to a ClusterRole.
 func ReadOwner(ctx context.Context, live client.Reader, name string) (*metav1.OwnerReference, error) {
 	role := &metav1.PartialObjectMetadata{}
 	role.SetGroupVersionKind(rbacv1.SchemeGroupVersion.WithKind("ClusterRole"))

@@ -37,8 +37,11 @@ func New(registerer prometheus.Registerer, certificate Certificate) (Metrics, er
 // noCertificate is none, and waits for none.
 type noCertificate struct{}
 
+// NotAfter is that of no certificate.
 func (noCertificate) NotAfter() time.Time { return time.Time{} }
-func (noCertificate) Pending() bool       { return false }
+
+// Pending is false.
+func (noCertificate) Pending() bool { return false }
 
 // Describe describes all metrics that New registers, in the order in which people read of them.
 func Describe() []Metric {

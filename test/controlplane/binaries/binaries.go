@@ -14,9 +14,10 @@ const (
 	// AssetsEnv names the environment variable, known from envtest, of a folder whose kube-apiserver,
 	// etcd and kubectl are used as they are, of whatever version.
 	AssetsEnv = "KUBEBUILDER_ASSETS"
-	// KubernetesEnv and KroEnv name the environment variables that choose another version, as 1.37 or 0.9.3.
+	// KubernetesEnv names the environment variable that chooses another version of Kubernetes, as 1.37.
 	KubernetesEnv = "KROGUARD_KUBERNETES"
-	KroEnv        = "KROGUARD_KRO"
+	// KroEnv names the environment variable that chooses another version of kro, as 0.9.3.
+	KroEnv = "KROGUARD_KRO"
 )
 
 // Options says where binaries come from and go to. The zero value is what tests want.

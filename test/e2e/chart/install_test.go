@@ -135,7 +135,7 @@ func rolledOut(t *testing.T) {
 		Endpoints:   []discoveryv1.Endpoint{{Addresses: []string{"10.1.0.1"}, Conditions: discoveryv1.EndpointConditions{Ready: ptr.To(true)}}},
 		Ports:       []discoveryv1.EndpointPort{{Name: ptr.To("webhook"), Port: ptr.To(int32(9443)), Protocol: ptr.To(corev1.ProtocolTCP)}},
 	}
-	if err := h.Client.Create(t.Context(), slice); client.IgnoreAlreadyExists(err) != nil {
+	if err := client.IgnoreAlreadyExists(h.Client.Create(t.Context(), slice)); err != nil {
 		t.Fatal(err)
 	}
 }

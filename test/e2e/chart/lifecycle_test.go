@@ -21,6 +21,7 @@ import (
 
 // TestLifecycle goes through an installation's life, each step with requests that none may be refused.
 func TestLifecycle(t *testing.T) {
+	audited := auditFromNow(t)
 	out := mustHelm(t, append([]string{"install", release, chartDir(), "-n", harness.Namespace, "--create-namespace"}, onThisMachine(t, nil)...)...)
 	if want := "rollout status deployment/kroguard"; !strings.Contains(out, want) {
 		t.Errorf("the notes don't say %q:\n%s", want, out)
@@ -33,7 +34,7 @@ func TestLifecycle(t *testing.T) {
 	}
 	harness.Eventually(t, eventually, judges)
 	t.Run("the ClusterRole owns what kroguard makes", theClusterRoleOwns)
-	t.Run("permissions are those that are used", func(t *testing.T) { permissionsAreThoseThatAreUsed(t, first) })
+	t.Run("permissions are those that are used", func(t *testing.T) { permissionsAreThoseThatAreUsed(t, first, audited) })
 
 	upgrading := startLoad(t.Context())
 	mustHelm(t, append([]string{"upgrade", release, chartDir(), "-n", harness.Namespace}, onThisMachine(t, map[string]string{"logs.level": "debug"})...)...)

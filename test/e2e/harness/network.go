@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -92,7 +93,7 @@ func (n *Network) leadsToKroguard(ctx context.Context, address string) error {
 	for i := range services.Items {
 		service := &services.Items[i]
 		for _, port := range service.Spec.Ports {
-			if port.Name == "webhook" && address == net.JoinHostPort(service.Spec.ClusterIP, fmt.Sprint(port.Port)) {
+			if port.Name == "webhook" && address == net.JoinHostPort(service.Spec.ClusterIP, strconv.Itoa(int(port.Port))) {
 				return nil
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -40,7 +41,7 @@ func (h *Harness) StartPod(ctx context.Context, deployment *appsv1.Deployment, n
 	}
 	k := &Kroguard{LogPath: filepath.Join(h.Dir(), name+".log"), done: make(chan struct{})}
 	for _, port := range container.Ports {
-		address := net.JoinHostPort("127.0.0.1", fmt.Sprint(port.ContainerPort))
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port.ContainerPort)))
 		switch port.Name {
 		case "webhook":
 			k.WebhookAddress = address

@@ -20,7 +20,7 @@ type Service struct {
 	// serve takes a connection over.
 	serve func(context.Context, net.Conn)
 	stop  context.CancelFunc
-	done     sync.WaitGroup
+	done  sync.WaitGroup
 
 	mu       sync.Mutex
 	replicas []*Kroguard
