@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# The image of kroguard: one static binary, no shell, no root.
+# The image of kroguard: one static binary, no shell, no root. `make image` makes it without a container engine, and the same each time.
 #
 #   docker build --build-arg VERSION=v1.2.3 --tag kroguard:v1.2.3 .
 #   docker buildx build --platform linux/amd64,linux/arm64 ...
@@ -13,7 +13,7 @@ COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod \
     go mod download
 
-COPY cmd cmd
+COPY cmd/kroguard cmd/kroguard
 COPY docs docs
 COPY internal internal
 COPY policies policies
@@ -28,7 +28,7 @@ ARG DATE=
 RUN --mount=type=cache,target=/go/pkg/mod \
     --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -ldflags "-s -w -X main.version=$VERSION -X main.commit=$COMMIT -X main.date=$DATE" -o /kroguard ./cmd/kroguard
+    go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$VERSION -X main.commit=$COMMIT -X main.date=$DATE" -o /kroguard ./cmd/kroguard
 
 FROM gcr.io/distroless/static:nonroot
 ARG VERSION=dev

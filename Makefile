@@ -36,8 +36,9 @@ RESULTS := $(CURDIR)/.cache/results
 TEST := $(SUMMARY) test -results $(RESULTS) -name
 STEP := $(SUMMARY) step -results $(RESULTS) -name
 
-# The product and the modules that test it. The latter are their own, so that a control plane stays out of the product's go.mod.
-MODULES := $(patsubst %/,%,$(dir $(wildcard go.mod test/*/go.mod)))
+# The product and the modules that build its image and test it. The latter are their own, so that registries and a control plane
+# stay out of the product's go.mod.
+MODULES := $(patsubst %/,%,$(dir $(wildcard go.mod cmd/*/go.mod test/*/go.mod)))
 # The programs that the chart is tested with, built on first use.
 TOOL = $$(go -C test/controlplane run ./cmd/controlplane tool $(1))
 KUSTOMIZATIONS := $(sort $(patsubst %/,%,$(dir $(wildcard config/*/kustomization.yaml config/*/*/kustomization.yaml))))
@@ -63,10 +64,27 @@ demo: controlplane ## Show kroguard at work on a real control plane; KEEP=1 leav
 	@go -C test/e2e build -v -o $(CURDIR)/bin/demo ./cmd/demo 2>&1 | $(COMPILED)
 	@bin/demo $(if $(KEEP),-keep)
 
+# What git knows of a release. The date is that of the commit, so that building it again gives the same.
+COMMIT = $(shell git rev-parse HEAD 2>/dev/null)
+DATE = $(shell TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null)
+# The image to build on, as gcr.io/distroless/static:nonroot@sha256:...; none is needed.
+BASE ?=
+PLATFORMS ?= linux/amd64,linux/arm64
+
 .PHONY: image
-image: ## Build the container image with docker.
-	docker build --build-arg VERSION=$(VERSION) --build-arg COMMIT=$$(git rev-parse HEAD) \
-		--build-arg DATE=$$(TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ) --tag $(IMAGE) .
+image: ## Build the container image, without a container engine; PUSH=1 pushes it to the registry that IMAGE names.
+	@go -C cmd/image build -o $(TOOLS)/image .
+	@$(TOOLS)/image -version $(VERSION) -commit "$(COMMIT)" $(if $(DATE),-date $(DATE)) -platforms $(PLATFORMS) -base "$(BASE)" \
+		-tag $(IMAGE) -layout bin/image -archive bin/image.tar $(if $(PUSH),-push)
+
+SBOM ?= bin/kroguard.cdx.json
+
+.PHONY: sbom
+sbom: ## Write the software bill of materials (CycloneDX) of the program that the image has.
+	@mkdir -p $(dir $(SBOM))
+	@NO_COLOR=1 GOFLAGS= GOOS=linux CGO_ENABLED=0 go -C cmd/image tool cyclonedx-gomod app -json -licenses -std -noserial -notimestamp \
+		-main cmd/kroguard -output $(abspath $(SBOM)) $(CURDIR)
+	@echo "software bill of materials: $(SBOM)"
 
 .PHONY: clean
 clean: ## Delete what was built, but for the tools and control planes in .cache.
@@ -107,9 +125,11 @@ test-parts: $(SUMMARY)
 	@$(MAKE) test-unit || true
 	@$(MAKE) test-bench || true
 	@$(MAKE) test-metrics || true
+	@$(MAKE) test-image || true
 	@$(MAKE) test-controlplane || true
 	@$(MAKE) chart-suites || true
 	@$(MAKE) test-e2e || true
+	@$(MAKE) test-versions || true
 
 .PHONY: test-unit
 test-unit: $(SUMMARY) ## Run the tests that need no control plane.
@@ -126,6 +146,10 @@ test-bench: $(SUMMARY)
 test-metrics: $(SUMMARY)
 	@$(TEST) "dashboard and alerts" -- go -C test/metrics test -json ./...
 
+.PHONY: test-image
+test-image: $(SUMMARY)
+	@$(TEST) "image" -- go -C cmd/image test -json ./...
+
 .PHONY: test-controlplane
 test-controlplane: $(SUMMARY)
 	@$(TEST) "control plane" -real -- go -C test/controlplane test -json -timeout 20m $(ARGS) ./...
@@ -134,6 +158,19 @@ test-controlplane: $(SUMMARY)
 test-e2e: $(SUMMARY) ## Run the tests on a real kube-apiserver, etcd and kro; ARGS='-run TestName' narrows them.
 	@.ci/browser $(AXE_VERSION) || true
 	@$(TEST) "end to end" -real -- go -C test/e2e test -json -timeout 30m $(ARGS) ./...
+
+# The other versions of Kubernetes and kro that are supported: the default ones have all tests. The README's table says the same.
+OTHER_VERSIONS := KROGUARD_KUBERNETES=1.37 KROGUARD_KRO=0.9.3
+
+.PHONY: test-versions
+test-versions: $(SUMMARY) ## Run the tests of admission and availability with the other versions that are supported.
+	@$(STEP) "build the other control plane" -- $(MAKE) controlplane-versions || true
+	@$(OTHER_VERSIONS) $(TEST) "end to end, other versions" -real -- \
+		go -C test/e2e test -json -timeout 30m $(ARGS) ./admission ./availability
+
+.PHONY: controlplane-versions
+controlplane-versions:
+	@$(OTHER_VERSIONS) go -C test/controlplane run ./cmd/controlplane build
 
 # The chart's Go tests are among those of test-e2e, which is why `make test` has the suites only.
 .PHONY: chart-test
