@@ -13,7 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// That of the self-signed provider; the others need less, and config/certificates has it. The permission can't be limited to the one Secret: cert-controller's own cache lists all of kroguard's namespace.
+// That of the self-signed provider; the others need less, and config/certificates has it. The permission can't be limited to the one
+// Secret: cert-controller's own cache lists all of kroguard's namespace.
 //
 // +kubebuilder:rbac:groups="",namespace=kroguard-system,resources=secrets,verbs=list;watch;create;update
 

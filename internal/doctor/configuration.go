@@ -75,7 +75,7 @@ func (e *examination) configurations(ctx context.Context) (string, []Finding) {
 			rules = len(h.rules)
 		}
 	}
-	return fmt.Sprintf("%s cover %s", count(rules, "rule"), count(offerings, "RGD")), findings
+	return fmt.Sprintf("%s for %s", count(rules, "rule"), count(offerings, "RGD")), findings
 }
 
 // count is "1 rule", "2 rules".

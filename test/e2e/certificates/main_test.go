@@ -30,15 +30,33 @@ const (
 	writers = 4
 )
 
-var h *harness.Harness
+var (
+	h *harness.Harness
+	// identity is the folder with what identifies the API server to webhooks.
+	identity string
+)
 
-func TestMain(m *testing.M) {
-	os.Exit(harness.Main(m, controlplane.Options{}, func(started *harness.Harness) error {
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	var err error
+	if identity, err = os.MkdirTemp("", "kroguard-identity-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(identity)
+	admission, err := identify(identity)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	options := controlplane.Options{APIServerArgs: []string{"--admission-control-config-file=" + admission}}
+	return harness.Main(m, options, func(started *harness.Harness) error {
 		h = started
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		return h.Publish(ctx, platform, "greeting")
-	}))
+	})
 }
 
 const platform = `

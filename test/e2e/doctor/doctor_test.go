@@ -22,7 +22,7 @@ func TestAHealthyInstallation(t *testing.T) {
 	got := examine(t)
 	differs(t, got, nil)
 	for check, summary := range map[string]string{
-		"api-server": "v1.3", "webhook-configurations": "2 rules cover 1 RGD", "webhook-call": "kroguard answered through the API server in ",
+		"api-server": "v1.3", "webhook-configurations": "2 rules for 1 RGD", "webhook-call": "kroguard answered through the API server in ",
 		"certificate": "it is trusted, and valid until ", "kroguard-rights": "may do all that it must", "projects": "1 project",
 		"guardrails": "1 guardrail", "exceptions": "0 exceptions", "replicas": "by URL", "kro-version": "no Deployment with the label",
 	} {
@@ -32,7 +32,7 @@ func TestAHealthyInstallation(t *testing.T) {
 	}
 
 	text, code := run(t)
-	for _, part := range []string{"ok       webhook configurations  2 rules cover 1 RGD\n", "\n14 checks: 2 skipped, 12 ok\n"} {
+	for _, part := range []string{"ok       webhook configurations  2 rules for 1 RGD\n", "\n14 checks: 2 skipped, 12 ok\n"} {
 		if !strings.Contains(text, part) || code != 0 {
 			t.Errorf("exit code %d, %q is missing in:\n%s", code, part, text)
 		}
