@@ -100,16 +100,6 @@ func objects(t *testing.T, manifest string) map[string]*unstructured.Unstructure
 	}
 }
 
-// withMonitoring are arguments for what takes files that belong to the alerts and the dashboard.
-func withMonitoring(t *testing.T) []string {
-	t.Helper()
-	if _, err := os.Stat(harness.File("charts", "kroguard", "files", "rules.yaml")); err != nil {
-		t.Log("the chart has no alerts and no dashboard")
-		return nil
-	}
-	return []string{"--set", "metrics.prometheusRule.enabled=true,metrics.dashboard.enabled=true"}
-}
-
 func writeFile(t *testing.T, dir, name, text string) string {
 	t.Helper()
 	path := filepath.Join(dir, name)
