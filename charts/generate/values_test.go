@@ -38,6 +38,7 @@ func TestTheSchemaSaysWhatDefaultsAndCommentsDo(t *testing.T) {
 	want := map[string]any{
 		"type": "object", "additionalProperties": false,
 		"properties": map[string]any{
+			"global":   map[string]any{"type": "object"},
 			"replicas": map[string]any{"type": "integer", "minimum": 1, "description": "How many."},
 			"image": map[string]any{
 				"type": "object", "additionalProperties": false,

@@ -98,20 +98,12 @@ func TestConfigurationsDontComeBackWithoutTheirOwner(t *testing.T) {
 	c := newClient(t, ownerRole("first"))
 	r := newOwnedReconciler(t, c)
 	reconciled(t, r)
-	current, err := read(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, object := range append(current.objects(), ownerRole("first")) {
-		if err := c.Delete(t.Context(), object); err != nil {
-			t.Fatal(err)
-		}
-	}
-	_, err = r.Reconcile(t.Context(), everything())
+	uninstall(t, c)
+	_, err := r.Reconcile(t.Context(), everything())
 	if !errors.Is(err, errNoOwner) || !strings.Contains(err.Error(), "there is no ClusterRole kroguard") {
 		t.Errorf("got %v", err)
 	}
-	if current, err = read(t.Context(), c); err != nil || !current.upToDate() {
+	if current, err := read(t.Context(), c); err != nil || !current.upToDate() {
 		t.Errorf("after the owner was deleted: %+v, %v", current, err)
 	}
 }
@@ -120,6 +112,20 @@ func TestAReplacedOwnerIsFoundWhenTheConfigurationsAreGone(t *testing.T) {
 	c := newClient(t, ownerRole("first"))
 	r := newOwnedReconciler(t, c)
 	reconciled(t, r)
+	uninstall(t, c)
+	if err := c.Create(t.Context(), ownerRole("second")); err != nil {
+		t.Fatal(err)
+	}
+	reconciled(t, r)
+	_, validating := ownersIn(t, c)
+	if diff := cmp.Diff([]metav1.OwnerReference{ownerReference("second")}, validating); diff != "" {
+		t.Errorf("owners (-want +got):\n%s", diff)
+	}
+}
+
+// uninstall deletes the first owner, and what it owns, as the garbage collector does.
+func uninstall(t *testing.T, c client.Client) {
+	t.Helper()
 	current, err := read(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
@@ -128,13 +134,5 @@ func TestAReplacedOwnerIsFoundWhenTheConfigurationsAreGone(t *testing.T) {
 		if err := c.Delete(t.Context(), object); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if err := c.Create(t.Context(), ownerRole("second")); err != nil {
-		t.Fatal(err)
-	}
-	reconciled(t, r)
-	_, validating := ownersIn(t, c)
-	if diff := cmp.Diff([]metav1.OwnerReference{ownerReference("second")}, validating); diff != "" {
-		t.Errorf("owners (-want +got):\n%s", diff)
 	}
 }

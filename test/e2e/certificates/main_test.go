@@ -10,8 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,11 +22,7 @@ import (
 	"github.com/kroguard/kroguard/test/e2e/harness"
 )
 
-const (
-	eventually = 30 * time.Second
-	// writers is how many clients write at the same time.
-	writers = 4
-)
+const eventually = 30 * time.Second
 
 var (
 	h *harness.Harness
@@ -138,35 +132,11 @@ func orNone(err error) error {
 // underLoad calls what changes something while instances are created, none of which may fail.
 func underLoad(t *testing.T, change func()) {
 	t.Helper()
-	ctx, stop := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	var calls atomic.Int64
-	var failed sync.Map
-	for writer := range writers {
-		running.Go(func() {
-			for n := 0; ctx.Err() == nil; n++ {
-				err := h.Client.Create(ctx, greeting(fmt.Sprintf("load-%d-%d", writer, n), "yes"), client.DryRunAll)
-				if ctx.Err() != nil {
-					return
-				}
-				calls.Add(1)
-				if err != nil {
-					failed.Store(err.Error(), nil)
-				}
-			}
-		})
-	}
-	change()
-	stop()
-	running.Wait()
-	t.Logf("%d calls", calls.Load())
-	if calls.Load() == 0 {
-		t.Error("there was no load")
-	}
-	failed.Range(func(text, _ any) bool {
-		t.Errorf("a call failed: %s", text)
-		return true
+	load := harness.StartLoad(t.Context(), func(ctx context.Context, writer, n int) error {
+		return h.Client.Create(ctx, greeting(fmt.Sprintf("load-%d-%d", writer, n), "yes"), client.DryRunAll)
 	})
+	change()
+	load.End(t, t.Name())
 }
 
 var secretKey = client.ObjectKey{Namespace: harness.Namespace, Name: "kroguard-webhook-cert"}

@@ -40,20 +40,20 @@ func TestLifecycle(t *testing.T) {
 	mustHelm(t, append([]string{"upgrade", release, chartDir(), "-n", harness.Namespace}, onThisMachine(t, map[string]string{"logs.level": "debug"})...)...)
 	second := pod(t, "second")
 	terminate(t, first)
-	upgrading.end(t, "upgrade")
+	upgrading.End(t, "upgrade")
 
 	rolling := startLoad(t.Context())
 	mustHelm(t, "rollback", release, "1", "-n", harness.Namespace)
 	third := pod(t, "third")
 	terminate(t, second)
-	rolling.end(t, "rollback")
+	rolling.End(t, "rollback")
 	harness.Eventually(t, eventually, judges)
 
 	leaving := startLoad(t.Context())
 	mustHelm(t, "uninstall", release, "-n", harness.Namespace)
 	terminate(t, third) // which the kubelet does when the Deployment is deleted
 	gone(t)
-	leaving.end(t, "uninstall")
+	leaving.End(t, "uninstall")
 	t.Run("what stays behind blocks nothing", staysBehind)
 
 	again := startLoad(t.Context())
@@ -61,7 +61,7 @@ func TestLifecycle(t *testing.T) {
 	pod(t, "fourth")
 	registered(t)
 	harness.Eventually(t, eventually, judges)
-	again.end(t, "reinstallation")
+	again.End(t, "reinstallation")
 	t.Run("the ClusterRole owns what kroguard makes", theClusterRoleOwns)
 }
 
