@@ -120,10 +120,14 @@ func (s *Service) forward(ctx context.Context, client net.Conn) {
 	answered := make(chan struct{})
 	go func() {
 		_, _ = io.Copy(client, server)
-		_ = client.Close()
+		// As on a network: the client reads that nothing follows, and what it sends meanwhile is lost, which is no error to it at once.
+		if half, ok := client.(interface{ CloseWrite() error }); ok {
+			_ = half.CloseWrite()
+		}
 		close(answered)
 	}()
 	_, _ = io.Copy(server, client)
+	_, _ = io.Copy(io.Discard, client)
 	_ = server.Close()
 	<-answered
 }
