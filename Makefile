@@ -280,7 +280,8 @@ lint: $(GOLANGCI_LINT) ## Run golangci-lint on all modules.
 
 .PHONY: verify-kustomize
 verify-kustomize: controlplane ## Check that kubectl builds each kustomization.
-	@for dir in $(KUSTOMIZATIONS); do echo "$$dir"; .cache/controlplane/kubectl-* kustomize $$dir > /dev/null; done
+	@kubectl=$$(go -C test/controlplane run ./cmd/controlplane assets)/kubectl; \
+	for dir in $(KUSTOMIZATIONS); do echo "$$dir"; $$kubectl kustomize $$dir > /dev/null; done
 
 .PHONY: ci-parts
 ci-parts: reset verify-parts test-parts $(SUMMARY)
