@@ -76,8 +76,8 @@ PLATFORMS ?= linux/amd64,linux/arm64
 .PHONY: image
 image: ## Build the container image, without a container engine; PUSH=1 pushes it to the registry that IMAGE names.
 	@go -C cmd/image build -o $(TOOLS)/image .
-	@$(TOOLS)/image -version $(VERSION) -commit "$(COMMIT)" $(if $(DATE),-date $(DATE)) -platforms $(PLATFORMS) -base "$(BASE)" \
-		-tag $(IMAGE) -layout bin/image -archive bin/image.tar $(if $(PUSH),-push)
+	@$(TOOLS)/image -version "$(VERSION)" -commit "$(COMMIT)" $(if $(DATE),-date $(DATE)) -platforms $(PLATFORMS) -base "$(BASE)" \
+		-tag "$(IMAGE)" -layout bin/image -archive bin/image.tar $(if $(PUSH),-push)
 
 SBOM ?= bin/kroguard.cdx.json
 

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/kroguard/kroguard/internal/review"
+	"github.com/kroguard/kroguard/internal/truncate"
 	"github.com/kroguard/kroguard/policies"
 )
 
@@ -23,8 +24,6 @@ const (
 	// within the 4096 characters that it shows in all (k8s.io/apiserver pkg/endpoints/filters/warning.go).
 	maxWarning            = 256
 	maxBreakGlassWarnings = 8
-	// maxEventNote is the API server's limit for an event's note, in bytes (events.k8s.io/v1).
-	maxEventNote = 1024
 )
 
 // breaksGlass reports whether the request's user is in the group. The groups are the API server's word: nothing of the object is
@@ -77,14 +76,14 @@ func (i *Instances) announce(req *admissionv1.AdmissionRequest, past string) {
 	}
 	note := fmt.Sprintf("%s by %q, of group %q, was let in and would have been refused by %s", req.Operation, req.UserInfo.Username,
 		i.BreakGlassGroup, past)
-	i.Events.Eventf(regarding, nil, corev1.EventTypeWarning, "BreakGlass", "Admit", "%s", shortened(note, maxEventNote))
+	i.Events.Eventf(regarding, nil, corev1.EventTypeWarning, "BreakGlass", "Admit", "%s", truncate.Text(note, truncate.EventNote))
 }
 
 // breakGlassWarnings are one for each violation, as far as there is room.
 func breakGlassWarnings(denied []policies.Violation, failure string) []string {
 	const begin = breakGlassPrefix + "this would have been refused by "
 	if failure != "" {
-		return []string{shortened(begin+"kroguard itself: "+strings.Join(strings.Fields(failure), " "), maxWarning)}
+		return []string{truncate.Text(begin+"kroguard itself: "+strings.Join(strings.Fields(failure), " "), maxWarning)}
 	}
 	warnings := make([]string, 0, min(len(denied), maxBreakGlassWarnings)+1)
 	for n := range denied {
@@ -96,16 +95,7 @@ func breakGlassWarnings(denied []policies.Violation, failure string) []string {
 		if denied[n].Failed {
 			text = "guardrail " + denied[n].Guardrail + ": " + text
 		}
-		warnings = append(warnings, shortened(begin+text, maxWarning))
+		warnings = append(warnings, truncate.Text(begin+text, maxWarning))
 	}
 	return warnings
-}
-
-// shortened cuts a text to a number of bytes, at a character.
-func shortened(text string, limit int) string {
-	const ellipsis = "..."
-	if len(text) <= limit {
-		return text
-	}
-	return strings.ToValidUTF8(text[:limit-len(ellipsis)], "") + ellipsis
 }

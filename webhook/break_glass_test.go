@@ -50,12 +50,12 @@ type glass struct {
 func newGlass(t *testing.T, store *review.Store) *glass {
 	t.Helper()
 	g := &glass{registry: prometheus.NewRegistry()}
-	metrics, err := telemetry.NewAdmission(g.registry)
+	metrics, err := telemetry.New(g.registry, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	g.Instances = &Instances{
-		Store: store, BreakGlassGroup: onCall, Events: &g.events, Metrics: metrics, Wait: time.Millisecond,
+		Store: store, BreakGlassGroup: onCall, Events: &g.events, Metrics: metrics.Admission, Wait: time.Millisecond,
 		Log: logr.FromSlogHandler(slog.NewTextHandler(&g.log, &slog.HandlerOptions{Level: slog.Level(-100)})),
 	}
 	return g

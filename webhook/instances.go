@@ -17,6 +17,7 @@ import (
 
 	"github.com/kroguard/kroguard/internal/review"
 	"github.com/kroguard/kroguard/internal/telemetry"
+	"github.com/kroguard/kroguard/internal/truncate"
 	"github.com/kroguard/kroguard/policies"
 	"github.com/kroguard/kroguard/policies/cel"
 )
@@ -185,7 +186,7 @@ func reasons(skipped []review.Skipped) string {
 	for n, one := range skipped {
 		lines[n] = one.Field + " (" + one.Source + "): " + one.Reason
 	}
-	return shortened(strings.Join(lines, "\n"), policies.MaxRenderBytes)
+	return truncate.Text(strings.Join(lines, "\n"), policies.MaxRenderBytes)
 }
 
 // about is what a log says of a request: nothing of what the object contains.

@@ -40,7 +40,7 @@ func (o *doctorOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.context, "context", "", "`name` of the kubeconfig's context; default: the current one")
 	flags.StringVarP(&o.namespace, "namespace", "n", defaultNamespace, "kroguard's own `namespace`")
 	flags.StringVar(&o.account, "service-account", "kroguard", "`name` of the ServiceAccount as which kroguard runs")
-	flags.StringVar(&o.secretName, "cert-secret", "kroguard-webhook-cert", "`name` of the Secret that keeps the serving certificate")
+	flags.StringVar(&o.secretName, "cert-secret", defaultSecretName, "`name` of the Secret that keeps the serving certificate")
 	flags.DurationVar(&o.timeout, "timeout", defaultDoctorTimeout, "how long all checks may take together")
 	o.output = newOutputFlag(flags, outputText, outputJSON)
 }

@@ -21,11 +21,6 @@ const (
 // usageError is an error of the command line itself: wrong flag, wrong argument.
 type usageError struct{ error }
 
-// Main is Build.Main of a version of which nothing else is known.
-func Main(version string, args []string, in io.Reader, out, errOut io.Writer) int {
-	return Build{Version: version}.Main(args, in, out, errOut)
-}
-
 // Main runs the command line and returns the process's exit code: 0 for success, 1 for failure, 2 for a wrong command line.
 func (b Build) Main(args []string, in io.Reader, out, errOut io.Writer) int {
 	root := newRoot(b)

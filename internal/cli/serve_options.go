@@ -48,6 +48,8 @@ type serveOptions struct {
 // Defaults of the flags.
 const (
 	defaultNamespace = "kroguard-system"
+	// defaultSecretName is the Secret with the serving certificate.
+	defaultSecretName = "kroguard-webhook-cert"
 	// defaultKroUser is the service account of kro's chart.
 	defaultKroUser = "system:serviceaccount:kro-system:kro"
 	// defaultShutdownDelay is how long kroguard goes on serving after it has said that it is no longer ready: Services take
@@ -62,7 +64,7 @@ func (o *serveOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.webhookURL, "webhook-url", "", "base `URL` by which the API server reaches the webhooks, for running outside the cluster; default: through the Service")
 	flags.StringVar(&o.serviceName, "service-name", "kroguard-webhook", "`name` of the Service by which the API server reaches the webhooks")
 	flags.StringVar(&o.owner, "owner-clusterrole", "", "`name` of the ClusterRole to own the webhook configurations and the Secret: the garbage collector removes them with it")
-	flags.StringVar(&o.secretName, "cert-secret", "kroguard-webhook-cert", "`name` of the Secret that keeps the serving certificate")
+	flags.StringVar(&o.secretName, "cert-secret", defaultSecretName, "`name` of the Secret that keeps the serving certificate")
 	o.certificates.addFlags(flags)
 	flags.StringVar(&o.healthAddress, "health-address", ":8081", "`address` of /healthz and /readyz; 0 switches them off")
 	flags.StringVar(&o.metricsAddress, "metrics-address", ":8080", "`address` of /metrics; 0 switches it off")

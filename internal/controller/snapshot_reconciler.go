@@ -20,6 +20,7 @@ import (
 	"github.com/kroguard/kroguard/internal/render"
 	"github.com/kroguard/kroguard/internal/review"
 	"github.com/kroguard/kroguard/internal/telemetry"
+	"github.com/kroguard/kroguard/internal/truncate"
 	"github.com/kroguard/kroguard/policies"
 	"github.com/kroguard/kroguard/policies/v1alpha1"
 )
@@ -228,9 +229,6 @@ func (r *SnapshotReconciler) read(ctx context.Context) (*configuration, time.Dur
 	return config, retry, nil
 }
 
-// maxEventNote is the API server's limit for an event's note, in bytes.
-const maxEventNote = 1024
-
 // report tells, by an event on the RGD, of malformed annotations that got in while kroguard was not there to refuse them.
 func (r *SnapshotReconciler) report(found []malformed) {
 	for _, m := range found {
@@ -239,17 +237,8 @@ func (r *SnapshotReconciler) report(found []malformed) {
 			texts[i] = problem.String()
 		}
 		r.recorder.Eventf(m.rgd, nil, corev1.EventTypeWarning, "Malformed", "ReadOffering", "%s",
-			truncate(strings.Join(texts, "; "), maxEventNote))
+			truncate.Text(strings.Join(texts, "; "), truncate.EventNote))
 	}
-}
-
-// truncate cuts a text to a number of bytes, at a rune.
-func truncate(text string, limit int) string {
-	const ellipsis = "..."
-	if len(text) <= limit {
-		return text
-	}
-	return strings.ToValidUTF8(text[:limit-len(ellipsis)], "") + ellipsis
 }
 
 // pointers is a slice of pointers to the elements.

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/kroguard/kroguard/internal/truncate"
 	"github.com/kroguard/kroguard/policies"
 	"github.com/kroguard/kroguard/policies/v1alpha1"
 )
@@ -79,7 +80,7 @@ func compileErrors(err error) string {
 func setReady(conditions *[]metav1.Condition, generation int64, now time.Time, condition metav1.Condition) {
 	condition.Type = v1alpha1.ConditionReady
 	condition.ObservedGeneration = generation
-	condition.Message = truncate(condition.Message, maxConditionMessage)
+	condition.Message = truncate.Text(condition.Message, maxConditionMessage)
 	// The API has seconds.
 	condition.LastTransitionTime = metav1.NewTime(now.Truncate(time.Second))
 	meta.SetStatusCondition(conditions, condition)

@@ -41,12 +41,6 @@ type Admission struct {
 	breakGlass prometheus.Counter
 }
 
-// NewAdmission builds the metrics and registers them.
-func NewAdmission(registerer prometheus.Registerer) (*Admission, error) {
-	f := &factory{registerer: registerer}
-	return newAdmission(f), f.err
-}
-
 func newAdmission(f *factory) *Admission {
 	return &Admission{
 		requests: f.histogram("kroguard_admission_duration_seconds",

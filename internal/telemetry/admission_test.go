@@ -10,10 +10,11 @@ import (
 )
 
 func TestViolationsOfRulesAreCounted(t *testing.T) {
-	admission, err := NewAdmission(prometheus.NewRegistry())
+	metrics, err := New(prometheus.NewRegistry(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	admission := metrics.Admission
 	admission.CountRule("kroguard:project")
 	admission.CountRule("kroguard:project")
 	want := `
@@ -27,10 +28,11 @@ kroguard_rule_violations_total{rule="kroguard:project"} 2
 }
 
 func TestRequestsAreObservedByPhaseAndResult(t *testing.T) {
-	admission, err := NewAdmission(prometheus.NewRegistry())
+	metrics, err := New(prometheus.NewRegistry(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	admission := metrics.Admission
 	admission.Observe(PhaseMutate, ResultPatched, 300*time.Microsecond)
 	admission.Observe(PhaseValidate, ResultDenied, time.Millisecond)
 	admission.Observe(PhaseValidate, ResultDenied, time.Millisecond)
@@ -47,10 +49,10 @@ func TestNilAdmissionCountsNothing(*testing.T) {
 
 func TestRegisteringTwiceIsAnError(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	if _, err := NewAdmission(registry); err != nil {
+	if _, err := New(registry, nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := NewAdmission(registry); err == nil {
+	if _, err := New(registry, nil); err == nil {
 		t.Error("the second registration succeeded")
 	}
 }

@@ -38,12 +38,6 @@ type Guardrails struct {
 
 var _ policies.Recorder = (*Guardrails)(nil)
 
-// NewGuardrails builds the metrics of guardrails and registers them.
-func NewGuardrails(registerer prometheus.Registerer) (*Guardrails, error) {
-	f := &factory{registerer: registerer}
-	return newGuardrails(f), f.err
-}
-
 func newGuardrails(f *factory) *Guardrails {
 	const label = "guardrail"
 	return &Guardrails{
@@ -59,12 +53,7 @@ func newGuardrails(f *factory) *Guardrails {
 	}
 }
 
-// NewPolicies builds the metrics of policies that are no guardrails, and registers them.
-func NewPolicies(registerer prometheus.Registerer) (*Guardrails, error) {
-	f := &factory{registerer: registerer}
-	return newPolicies(f), f.err
-}
-
+// newPolicies are the metrics of policies that are no guardrails.
 func newPolicies(f *factory) *Guardrails {
 	const source, policy = "source", "policy"
 	return &Guardrails{

@@ -20,9 +20,10 @@ import (
 func registeredGuardrails(tb testing.TB) (*Guardrails, *prometheus.Registry) {
 	tb.Helper()
 	registry := prometheus.NewPedanticRegistry()
-	g, err := NewGuardrails(registry)
-	if err != nil {
-		tb.Fatal(err)
+	f := &factory{registerer: registry}
+	g := newGuardrails(f)
+	if f.err != nil {
+		tb.Fatal(f.err)
 	}
 	return g, registry
 }
@@ -201,9 +202,10 @@ func (nothing) Evaluate(context.Context, *policies.Input) ([]policies.Finding, e
 
 func TestPoliciesOfOtherEnginesAreCountedBySource(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
-	p, err := NewPolicies(registry)
-	if err != nil {
-		t.Fatal(err)
+	f := &factory{registerer: registry}
+	p := newPolicies(f)
+	if f.err != nil {
+		t.Fatal(f.err)
 	}
 	kept := p.Compiled(&policies.CompiledInfo{Source: "Gatekeeper", Name: "K8sNo/a"}, 0)
 	kept.Evaluated(policies.Evaluation{Took: time.Microsecond, Denied: 2, Failed: true})

@@ -27,7 +27,7 @@ func TestWhatCommandsPrint(t *testing.T) {
 			}
 			seen++
 			var out, errOut bytes.Buffer
-			if code := cli.Main("test", args, strings.NewReader(""), &out, &errOut); code > 1 {
+			if code := (cli.Build{Version: "test"}).Main(args, strings.NewReader(""), &out, &errOut); code > 1 {
 				t.Errorf("%s:%d: exit code %d: %s", one.Name, block.Line, code, errOut.String())
 			}
 			got := regexp.MustCompile(`\(\d+m?s\)`).ReplaceAllString(out.String(), "(3ms)")

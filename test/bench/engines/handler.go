@@ -37,7 +37,7 @@ func NewHandler(set *sets.Set, guardrails []*v1alpha1.Guardrail) (*Engine, error
 	}
 	store := review.NewStore()
 	store.Publish(snapshot)
-	metrics, err := telemetry.NewAdmission(prometheus.NewRegistry())
+	metrics, err := telemetry.New(prometheus.NewRegistry(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func NewHandler(set *sets.Set, guardrails []*v1alpha1.Guardrail) (*Engine, error
 	}
 	mux := mux{}
 	webhook.Register(mux, webhook.Options{
-		Scheme: runtime.NewScheme(), Instances: &webhook.Instances{Store: store, Metrics: metrics}, Compiler: compiler,
+		Scheme: runtime.NewScheme(), Instances: &webhook.Instances{Store: store, Metrics: metrics.Admission}, Compiler: compiler,
 	})
 	return handlerEngine(NameKroguard, len(guardrails), set, mux[registration.PathValidateInstances])
 }
@@ -148,11 +148,11 @@ func snapshotOf(set *sets.Set, guardrails []*v1alpha1.Guardrail) (*review.Snapsh
 	if err != nil {
 		return nil, err
 	}
-	counted, err := telemetry.NewGuardrails(prometheus.NewRegistry())
+	counted, err := telemetry.New(prometheus.NewRegistry(), nil)
 	if err != nil {
 		return nil, err
 	}
-	compiler.Record(counted)
+	compiler.Record(counted.Guardrails)
 	rgd := &krov1alpha1.ResourceGraphDefinition{ObjectMeta: metav1.ObjectMeta{
 		Name: offeringName, Annotations: map[string]string{"kroguard.io/catalog": "true"},
 	}}

@@ -38,12 +38,7 @@ func replica(t *testing.T, name string) *harness.Kroguard {
 		t.Fatal(err)
 	}
 	service.Add(k)
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the end of %s's log:\n%s", name, k.LogTail())
-		}
-		_ = k.Kill()
-	})
+	k.EndWith(t)
 	return k
 }
 

@@ -97,12 +97,7 @@ func start(t *testing.T, service *harness.Service, name string, args ...string) 
 		t.Fatal(err)
 	}
 	service.Add(k)
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the end of %s's log:\n%s", name, k.LogTail())
-		}
-		_ = k.Kill()
-	})
+	k.EndWith(t)
 	return k
 }
 

@@ -135,12 +135,7 @@ func pod(t *testing.T, name string) *harness.Kroguard {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the end of %s's log:\n%s", name, k.LogTail())
-		}
-		_ = k.Kill()
-	})
+	k.EndWith(t)
 	if err := k.WaitReady(t.Context()); err != nil {
 		t.Fatal(err)
 	}

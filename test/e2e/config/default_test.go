@@ -128,7 +128,7 @@ func TestDeploymentUsesFlagsThatExist(t *testing.T) {
 	args := deployment.Spec.Template.Spec.Containers[0].Args
 	var out, errOut bytes.Buffer
 	// Flags are parsed in order, so --help at the end shows the help only if all before it are right.
-	if code := cli.Main("test", append(args[:len(args):len(args)], "--help"), strings.NewReader(""), &out, &errOut); code != 0 {
+	if code := (cli.Build{Version: "test"}).Main(append(args[:len(args):len(args)], "--help"), strings.NewReader(""), &out, &errOut); code != 0 {
 		t.Errorf("kroguard %s --help: exit code %d: %s", strings.Join(args, " "), code, errOut.String())
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"testing"
 	"time"
 )
 
@@ -184,6 +185,17 @@ func (k *Kroguard) end(signal syscall.Signal) error {
 		_ = k.owner.Close()
 		return fmt.Errorf("kroguard did not exit within %s after %s:\n%s", exitTimeout, signal, k.LogTail())
 	}
+}
+
+// EndWith kills the process at the end of a test, which shows the end of its log if it failed.
+func (k *Kroguard) EndWith(tb testing.TB) {
+	tb.Helper()
+	tb.Cleanup(func() {
+		if tb.Failed() {
+			tb.Logf("the end of %s:\n%s", k.LogPath, k.LogTail())
+		}
+		_ = k.Kill()
+	})
 }
 
 // LogTail is the end of the process's log.

@@ -98,7 +98,7 @@ func flagName(arg string) string {
 func serveFlags(t *testing.T) map[string]bool {
 	t.Helper()
 	var out, errOut bytes.Buffer
-	if code := cli.Main("test", []string{"serve", "--help"}, strings.NewReader(""), &out, &errOut); code != 0 {
+	if code := (cli.Build{Version: "test"}).Main([]string{"serve", "--help"}, strings.NewReader(""), &out, &errOut); code != 0 {
 		t.Fatalf("kroguard serve --help: exit code %d: %s", code, errOut.String())
 	}
 	flags := map[string]bool{}
