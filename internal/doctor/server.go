@@ -70,7 +70,7 @@ func examineClock(answer Answer) (string, []Finding) {
 
 // kinds are kroguard's own.
 func (e *examination) kinds(ctx context.Context) (string, []Finding) {
-	const apply = "kubectl apply --server-side -k config/crd"
+	const apply = "helm upgrade with crds.enabled=true, or kubectl apply --server-side -k config/crd"
 	var findings []Finding
 	names := []string{"guardrailexceptions", "guardrails", "projects"}
 	for _, plural := range names {
